@@ -1,0 +1,141 @@
+"""What a student calls in a notebook: check, hint, reference, solution, progress."""
+
+import json
+import os
+from pathlib import Path
+
+from utils.checks.exercise import exercises, find
+from utils.files import ROOT, write_text
+
+_hints_given = {}  # exercise id -> how many levels
+
+
+def check(exercise_id, answer):
+    """Judge an answer and print the verdict: not attempted, not yet, or correct.
+
+    Parameters
+    ----------
+    exercise_id : str
+        Such as ``"1.2"``.
+    answer : callable or tuple of callable
+        What the exercise asks for.
+    """
+    exercise = find(exercise_id)
+    title = f"Exercise {exercise.id} · {exercise.title}"
+    if _is_reference(answer):
+        print(f"{title}: not attempted. The reference stands in for your function and earns no points.")
+        return
+    verdicts = exercise.verdicts(answer, exercise.default_rng())
+    if verdicts is None:
+        print(f"{title}: not attempted, 0 of {exercise.points} points")
+        print("Replace the line `raise NotImplementedError(…)` by your code, run that cell, then this one.")
+        _remember(exercise, "not attempted", 0)
+        return
+    points = sum(v.points for v in verdicts if v.passed)
+    correct = all(v.passed for v in verdicts)
+    print(f"{title}: {'correct' if correct else 'not yet'}, {points} of {exercise.points} points")
+    for verdict in verdicts:
+        print(f"  {'✔' if verdict.passed else '✘'} {verdict.name}")
+        for line in verdict.message.splitlines():
+            print(f"      {line}")
+    if not correct:
+        print(f'Stuck? hint("{exercise.id}") helps, one step at a time; reference("{exercise.id}") lets you go on.')
+    _remember(exercise, "correct" if correct else "not yet", points)
+
+
+def hint(exercise_id):
+    """Print the next of the three hints: a nudge, the approach, almost the code."""
+    exercise = find(exercise_id)
+    level = min(_hints_given.get(exercise.id, 0) + 1, len(exercise.hints))
+    _hints_given[exercise.id] = level
+    print(f"Hint {level} of {len(exercise.hints)} for exercise {exercise.id}: {exercise.hints[level - 1]}")
+
+
+def reference(exercise_id):
+    """A stand-in from a library, so that one hard exercise does not end the lab; it earns no points.
+
+    Examples
+    --------
+    >>> gradients = reference("1.1")  # doctest: +SKIP
+    """
+    exercise = find(exercise_id)
+    if os.environ.get("COURSE_GRADING"):
+        raise RuntimeError("reference() is not available while a notebook is graded")
+    stand_in = exercise.reference()
+    for part in stand_in if isinstance(stand_in, tuple) else (stand_in,):
+        part.is_reference = True
+    print(f"The reference of exercise {exercise.id} stands in for your function. It earns no points.")
+    return stand_in
+
+
+def solution(exercise_id):
+    """Print the worked solution, where ``solutions/`` is present."""
+    exercise = find(exercise_id)
+    number = f"{int(exercise.id.split('.')[0]):02d}"
+    for path in sorted((ROOT / "solutions").glob(f"{number}_*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["metadata"].get("exercise") == exercise.id:
+                print("".join(cell["source"]))
+                return
+    print(f"This copy of the course has no solution of exercise {exercise.id}: ask whoever handed it out.")
+
+
+def progress(lab):
+    """Print which exercises of a lab are done and how many points they have earned.
+
+    Parameters
+    ----------
+    lab : str
+        Two digits, e.g. ``"01"``.
+    """
+    known, done = exercises(lab), _read()
+    entries = [(e, done.get(e.id, {"state": "not attempted", "points": 0})) for e in known.values()]
+    correct = sum(entry["state"] == "correct" for _, entry in entries)
+    points = sum(entry["points"] for _, entry in entries)
+    total = sum(e.points for e in known.values())
+    print(f"Lab {lab}: {correct} of {len(known)} exercises correct, {points} of {total} points")
+    for exercise, entry in entries:
+        mark = {"correct": "✔", "not yet": "✘"}.get(entry["state"], "·")
+        print(f"  {mark} {exercise.id} {exercise.title}: {entry['state']}, {entry['points']} of {exercise.points}")
+
+
+def _is_reference(answer):
+    return any(getattr(part, "is_reference", False) for part in (answer if isinstance(answer, tuple) else (answer,)))
+
+
+def _progress_file():
+    return Path(os.environ.get("COURSE_PROGRESS", ROOT / ".progress.json"))
+
+
+_unwritten = {}  # progress that could not be kept, on a read-only disk
+
+
+def _read():
+    path = _progress_file()
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if not all({"state", "points"} <= entry.keys() for entry in kept.values()):
+            raise ValueError
+    except FileNotFoundError:
+        kept = {}
+    except (OSError, ValueError, AttributeError):
+        aside = path.with_name(path.name + ".damaged")
+        print(f"The progress file was damaged: kept as {aside.name}, and started anew.")
+        try:
+            os.replace(path, aside)
+        except OSError:
+            pass
+        kept = {}
+    return kept | _unwritten
+
+
+def _remember(exercise, state, points):
+    """Keep the latest verdict; an untouched stub does not erase what was reached before."""
+    kept = _read()
+    if state == "not attempted" and exercise.id in kept:
+        return
+    kept[exercise.id] = {"state": state, "points": points}
+    try:
+        write_text(_progress_file(), json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    except OSError:
+        _unwritten[exercise.id] = kept[exercise.id]
