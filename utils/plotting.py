@@ -1,0 +1,154 @@
+"""Figures that more than one lab draws: one message each, colours that colour-blind readers can tell apart."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# Okabe & Ito (2008): eight colours that readers with the common kinds of colour blindness can tell apart.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+
+
+def use_style():
+    """Set fonts, colours and sizes for all figures of a notebook."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7, 4),
+            "figure.dpi": 90,
+            "figure.constrained_layout.use": True,
+            "axes.prop_cycle": plt.cycler(color=COLOURS),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "image.cmap": "gray",
+            "image.origin": "upper",
+            "image.interpolation": "nearest",
+            "legend.frameon": False,
+            "font.size": 10,
+        }
+    )
+
+
+def gallery(images, titles=None, columns=8, size=1.3, suptitle=None):
+    """Small pictures in a grid.
+
+    Parameters
+    ----------
+    images : sequence of arrays
+        Each (height, width, 3) in colour, uint8 or 0–1, or (height, width) in grey, stretched from its own lowest to
+        its highest value.
+    titles : sequence of str, optional
+        One above each picture.
+    columns : int
+        Pictures in a row.
+    size : float
+        Width of one picture in inches.
+    suptitle : str, optional
+        Above the whole.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    if len(images) == 0:
+        raise ValueError("a gallery needs at least one picture, got none")
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    height = size * (1.2 if titles is not None else 1.0)
+    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, height * rows + 0.3), squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for i, image in enumerate(images):
+        axes.flat[i].imshow(image)
+        if titles is not None:
+            axes.flat[i].set_title(titles[i], fontsize="x-small")
+    if suptitle:
+        figure.suptitle(suptitle)
+    return figure
+
+
+def learning_curves(histories, metric="accuracy", title=None):
+    """Loss and one metric against the epoch, training dashed and validation solid.
+
+    Parameters
+    ----------
+    histories : dict of str to dict
+        Name of the model -> what :func:`utils.training.fit` returned.
+    metric : str
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    for (name, history), colour in zip(histories.items(), COLOURS, strict=False):
+        epochs = np.arange(1, len(history["loss"]) + 1)
+        for axis, key in zip(axes, ("loss", metric), strict=True):
+            axis.plot(epochs, history[key], "--", color=colour, label=f"{name}, training")
+            if f"val_{key}" in history:
+                axis.plot(epochs, history[f"val_{key}"], "-", color=colour, label=f"{name}, validation")
+    for axis, label in zip(axes, ("loss (nats)", metric), strict=True):
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].set_ylim(bottom=0)
+    axes[1].legend(fontsize="small")
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def confusion(matrices, class_names):
+    """Confusion matrices side by side, each cell the share of its row.
+
+    Parameters
+    ----------
+    matrices : dict of str to (n, n) array of int
+        Title -> counts, true class by row.
+    class_names : sequence of str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = plt.subplots(1, len(matrices), figsize=(4.4 * len(matrices), 3.9), squeeze=False)
+    for axis, (title, counts) in zip(axes.flat, matrices.items(), strict=True):
+        counts = np.asarray(counts)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), share in np.ndenumerate(shares):
+            colour = "white" if share > 0.5 else "black"
+            axis.text(column, row, f"{share:.2f}", ha="center", va="center", color=colour)
+        axis.set_xticks(range(len(class_names)), class_names, rotation=30, ha="right")
+        axis.set_yticks(range(len(class_names)), class_names)
+        axis.set(xlabel="predicted", ylabel="true", title=title)
+        axis.spines[:].set_visible(True)
+    return figure
+
+
+def bars(values, label, errors=None, baseline=None):
+    """Horizontal bars with their numbers, the first at the top.
+
+    Parameters
+    ----------
+    values : dict of str to float
+    label : str
+        Of the axis, with its unit.
+    errors : dict of str to float, optional
+        Half-lengths of error bars, in the same unit.
+    baseline : tuple of (str, float), optional
+        A dashed line with its name, e.g. ``("guessing", 0.25)``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axis = plt.subplots(figsize=(7, 0.42 * len(values) + 1.0))
+    names = list(values)[::-1]
+    lengths = [values[name] for name in names]
+    axis.barh(names, lengths, color=COLOURS[0], xerr=[errors[name] for name in names] if errors else None)
+    for position, length in enumerate(lengths):
+        axis.text(0.01 * max(lengths), position, f"{length:.3f}", va="center", color="white", fontsize="small")
+    if baseline:
+        axis.axvline(baseline[1], color="black", linestyle="--", linewidth=1)
+        axis.text(baseline[1], len(names) - 0.45, f" {baseline[0]}", fontsize="small", va="bottom")
+    axis.set(xlabel=label, xlim=(0, None))
+    return figure

@@ -1,0 +1,84 @@
+"""Train a Keras model with one progress bar that leaves one line behind."""
+
+import sys
+import time
+
+import keras
+from tqdm import tqdm
+
+
+def fit(model, x, y, validation=None, epochs=10, batch_size=64, name=None, callbacks=(), **options):
+    """``model.fit`` with a progress bar; returns the learning curves.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    x, y : array_like
+        What ``model.fit`` takes.
+    validation : tuple of array_like, optional
+        (x, y) on which the loss and the metrics are computed after each epoch.
+    epochs, batch_size : int
+    name : str, optional
+        What the line left behind calls the model; its own name otherwise.
+    callbacks : sequence of keras.callbacks.Callback
+    **options
+        Handed to ``model.fit``.
+
+    Returns
+    -------
+    dict of str to list of float
+        ``loss``, ``accuracy``, …, and the same with ``val_`` in front: one number an epoch.
+    """
+    bar = ProgressBar(name or model.name)
+    history = model.fit(
+        x,
+        y,
+        validation_data=validation,
+        epochs=epochs,
+        batch_size=batch_size,
+        verbose=0,
+        callbacks=[*callbacks, bar],
+        **options,
+    )
+    return history.history
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One bar over all steps of all epochs, with loss and metrics; a single line of text remains.
+
+    Parameters
+    ----------
+    name : str
+        What the line calls the model.
+    """
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def on_train_begin(self, logs=None):
+        self.started, self.epochs_done, self.last = time.perf_counter(), 0, {}
+        steps = self.params.get("steps")
+        total = steps * self.params["epochs"] if steps else None
+        self.bar = tqdm(total=total, desc=self.name, file=sys.stdout, leave=False, mininterval=0.5, unit="step")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs_done += 1
+        self.last = dict(logs or {})
+        self.bar.set_postfix_str(_in_words(self.last), refresh=False)
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+        seconds = time.perf_counter() - self.started
+        epochs = f"{self.epochs_done} epoch{'s' if self.epochs_done != 1 else ''}"
+        print(f"{self.name}: {epochs} in {seconds:.0f} s, {_in_words(self.last)}")
+
+
+def _in_words(logs):
+    """"loss 0.12, accuracy 0.96, validation loss …": the loss first, training before validation."""
+    keys = sorted(logs, key=lambda key: (key.startswith("val_"), not key.endswith("loss")))
+    return ", ".join(f"{key.replace('val_', 'validation ')} {logs[key]:.3f}" for key in keys)
