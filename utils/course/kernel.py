@@ -1,0 +1,207 @@
+"""Run a notebook in a kernel of its own: its outputs, what it recorded, and what it cost."""
+
+import copy
+import json
+import os
+import re
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.course.clean import Cleaner
+from utils.course.errors import CourseError, SourceError
+from utils.course.notebook import join, split
+
+CELL_TIMEOUT = 900  # seconds
+_INLINE = "module://matplotlib_inline.backend_inline"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A notebook that has been run.
+
+    Parameters
+    ----------
+    notebook : dict
+        With cleaned outputs.
+    results : dict
+        What ``utils.results.record`` was handed: lab -> claim -> value.
+    progress : dict
+        What the checks found: exercise id -> ``{"state", "points"}``.
+    cpu_seconds, wall_seconds : float
+        User and system time of the kernel and its children; time from the kernel's start to the last cell's end.
+    peak_bytes : int
+        Largest memory (resident set) of the kernel and its children together.
+    """
+
+    notebook: dict
+    results: dict
+    progress: dict
+    cpu_seconds: float
+    wall_seconds: float
+    peak_bytes: int
+
+
+def run_lab(course, lab, cells, notebook, seed=0):
+    """Run a lab's `notebook`, in a fresh kernel that leaves no trace in the user's own state.
+
+    Parameters
+    ----------
+    course : Course
+    lab : Lab
+    cells : list of Cell
+        Of the source: errors name them.
+    notebook : dict
+        As :func:`~utils.course.notebook.solution_notebook` makes it.
+    seed : int
+        The lab's seed.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    CourseError
+        Where a cell fails, takes too long, or the kernel dies.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    node = nbformat.from_dict(copy.deepcopy(notebook))
+    for cell in node.cells:
+        cell.source = join(cell.source)
+    current = {"index": 0}
+    with tempfile.TemporaryDirectory(prefix="course-") as folder:
+        temporary, meter = Path(folder), _Meter()
+        client = NotebookClient(
+            node,
+            timeout=CELL_TIMEOUT,
+            kernel_name="python3",
+            record_timing=False,
+            extra_arguments=["--log-level=ERROR"],  # no word about transport: the kernel is on this machine
+            resources={"metadata": {"path": str(course.solutions)}},
+            on_notebook_start=lambda notebook: meter.start(client.km.provisioner.pid),
+            on_cell_start=lambda cell, cell_index: current.update(index=cell_index),
+            on_cell_executed=lambda **_: meter.measure(),
+        )
+        try:
+            client.execute(env=_environment(temporary, seed))
+        except CellExecutionError:
+            raise _failed(course, lab, cells, node, current["index"], temporary) from None
+        except CellTimeoutError:
+            raise _stopped(lab, cells, current["index"], f"still ran after {CELL_TIMEOUT} seconds") from None
+        except DeadKernelError:
+            raise _stopped(lab, cells, current["index"], "ended the kernel (out of memory, perhaps)") from None
+        finally:
+            meter.stop()
+        _add_outputs(notebook := copy.deepcopy(notebook), node, Cleaner(course.root, temporary))
+        return Run(
+            notebook,
+            _read_json(temporary / "results.json"),
+            _read_json(temporary / "progress.json"),
+            meter.cpu_seconds,
+            meter.wall_seconds,
+            meter.peak_bytes,
+        )
+
+
+def _environment(temporary, seed):
+    return os.environ | {
+        "COURSE_SEED": str(seed),
+        "COURSE_PROGRESS": str(temporary / "progress.json"),
+        "COURSE_RESULTS": str(temporary / "results.json"),
+        "IPYTHONDIR": str(temporary / "ipython"),
+        "MPLBACKEND": _INLINE,
+        "PYTHONHASHSEED": "0",
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+    }
+
+
+def _read_json(path):
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _add_outputs(notebook, node, cleaner):
+    """Put the outputs of the run into the notebook, texts as lists of lines."""
+    for cell, ran in zip(notebook["cells"], node.cells, strict=True):
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = ran.execution_count
+            cell["outputs"] = [_in_lines(output) for output in cleaner.outputs(json.loads(json.dumps(ran.outputs)))]
+
+
+def _in_lines(output):
+    if "text" in output:
+        return output | {"text": split(output["text"])}
+    if "data" in output:
+        data = output["data"]
+        return output | {"data": {k: split(v) if isinstance(v, str) else v for k, v in data.items()}}
+    return output
+
+
+def _stopped(lab, cells, index, what):
+    cell = cells[index]
+    return SourceError(lab.path, cell.line, f"the cell {what}", cell)
+
+
+def _failed(course, lab, cells, node, index, temporary):
+    """The error of a failing cell, with the line of the source and the cleaned traceback."""
+    cell, ran = cells[index], node.cells[index]
+    errors = [output for output in ran.outputs if output.output_type == "error"]
+    if not errors:
+        return CourseError(f"{lab.path.name}, {cell.label}: the cell failed without a word")
+    traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(errors[-1].traceback))
+    inside = re.findall(rf"Cell In\[{ran.execution_count}\], line (\d+)", traceback)
+    line = cell.line + int(inside[0]) - 1 if inside else cell.line
+    text = Cleaner(course.root, temporary).text(traceback)
+    message = f"the cell fails with {errors[-1].ename}: {errors[-1].evalue}\n{text}"
+    return SourceError(lab.path, line, message, cell)
+
+
+class _Meter:
+    """Watches a process and its children from a thread: CPU seconds, wall seconds, peak memory."""
+
+    def __init__(self, interval=0.1):
+        self.cpu_seconds, self.peak_bytes, self.wall_seconds = 0.0, 0, 0.0
+        self._interval, self._done, self._thread, self._lock = interval, threading.Event(), None, threading.Lock()
+
+    def start(self, process_id):
+        import psutil
+
+        self._process, self._began = psutil.Process(process_id), time.time()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        self._done.set()
+        if self._thread:
+            self._thread.join()
+
+    def _watch(self):
+        while not self._done.wait(self._interval):
+            self.measure()
+
+    def measure(self):
+        """Take the sum over the process and all its children, those that have ended included."""
+        import psutil
+
+        cpu, memory = 0.0, 0
+        try:
+            times = self._process.cpu_times()
+            cpu += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+            self.wall_seconds = time.time() - self._process.create_time()
+            family = [self._process, *self._process.children(recursive=True)]
+        except psutil.Error:
+            return
+        for process in family:
+            try:
+                times = process.cpu_times()
+                cpu += times.user + times.system
+                memory += process.memory_info().rss
+            except psutil.Error:
+                continue
+        with self._lock:
+            self.cpu_seconds, self.peak_bytes = max(self.cpu_seconds, cpu), max(self.peak_bytes, memory)
