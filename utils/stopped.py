@@ -37,8 +37,11 @@ class MissingNames:
         exercise = self.waiting_for.get(getattr(error, "name", None))
         if exercise is not None:
             self.just_explained = exercise
-            kind, error = NotImplementedError, NotImplementedError(
-                f"{exercise} comes first: `{error.name}` is made by a cell above that stopped there"
+            kind, error = (
+                NotImplementedError,
+                NotImplementedError(
+                    f"{exercise} comes first: `{error.name}` is made by a cell above that stopped there"
+                ),
             )
         lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
         shell._showtraceback(kind, error, lines)

@@ -79,6 +79,6 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 def _in_words(logs):
-    """"loss 0.12, accuracy 0.96, validation loss …": the loss first, training before validation."""
+    """ "loss 0.12, accuracy 0.96, validation loss …": the loss first, training before validation."""
     keys = sorted(logs, key=lambda key: (key.startswith("val_"), not key.endswith("loss")))
     return ", ".join(f"{key.replace('val_', 'validation ')} {logs[key]:.3f}" for key in keys)

@@ -42,7 +42,9 @@ def close(got, want, what, rtol=1e-5, atol=1e-7, mistakes=None):
         raise NotYet(f"{what}: expected shape {want.shape}, got {got.shape}.{reason}")
     if np.isnan(got).any() and not np.isnan(want).any():
         raise NotYet(f"{what}: {int(np.isnan(got).sum())} of {got.size} values are NaN.{reason}")
-    raise NotYet(f"{what}: {_difference(got, want, ~np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True))}{reason}")
+    raise NotYet(
+        f"{what}: {_difference(got, want, ~np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True))}{reason}"
+    )
 
 
 def equal(got, want, what, mistakes=None):
@@ -128,7 +130,7 @@ def _same(got, want):
         except ValueError:
             return False
     if isinstance(want, bool) or isinstance(got, (bool, np.bool_)):
-        return isinstance(got, (bool, np.bool_)) and bool(got) == want
+        return isinstance(want, (bool, np.bool_)) and isinstance(got, (bool, np.bool_)) and bool(got) == bool(want)
     try:
         return bool(got == want)
     except ValueError:
@@ -150,4 +152,5 @@ def _difference(got, want, differs):
         return f"expected {show(want)}, got {show(got)}."
     where = tuple(int(i) for i in np.argwhere(differs)[0])
     place = ", ".join(str(i) for i in where)
-    return f"expected {show(want[where])} at [{place}], got {show(got[where])}; {int(differs.sum())} of {got.size} values differ."
+    values = f"expected {show(want[where])} at [{place}], got {show(got[where])}"
+    return f"{values}; {int(differs.sum())} of {got.size} values differ."

@@ -1,0 +1,72 @@
+"""Every check against the solution, the untouched stub, and wrong answers."""
+
+import functools
+from collections import Counter
+
+import pytest
+
+from tests.wrong_answers import wrong_answers
+from utils.checks import exercises
+from utils.course.source import exercise_namespace, find_sources
+
+LABS = {source.number: source.path for source in find_sources() if source.number != "00"}
+EXERCISES = [(lab, exercise_id) for lab in LABS for exercise_id in exercises(lab)]
+WRONG = [(lab, w) for lab in LABS for w in wrong_answers(lab)]
+
+
+@functools.cache
+def answers(lab, stub):
+    return exercise_namespace(LABS[lab], stub=stub)
+
+
+@pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
+def test_the_solution_is_correct(lab, exercise_id):
+    exercise = exercises(lab)[exercise_id]
+    verdicts = exercise.verdicts(answers(lab, stub=False)[exercise_id], exercise.default_rng())
+    assert [v for v in verdicts if not v.passed] == []
+
+
+@pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
+def test_the_solution_is_correct_on_other_inputs(lab, exercise_id):
+    import numpy as np
+
+    exercise = exercises(lab)[exercise_id]
+    for seed in (101, 102):
+        verdicts = exercise.verdicts(answers(lab, stub=False)[exercise_id], np.random.default_rng(seed))
+        assert [v for v in verdicts if not v.passed] == []
+
+
+@pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
+def test_the_reference_is_correct(lab, exercise_id):
+    exercise = exercises(lab)[exercise_id]
+    verdicts = exercise.verdicts(exercise.reference(), exercise.default_rng())
+    assert [v for v in verdicts if not v.passed] == []
+
+
+@pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
+def test_the_untouched_stub_is_not_attempted(lab, exercise_id):
+    exercise = exercises(lab)[exercise_id]
+    assert exercise.verdicts(answers(lab, stub=True)[exercise_id], exercise.default_rng()) is None
+
+
+@pytest.mark.parametrize(("lab", "wrong"), WRONG, ids=[f"{w.exercise}-{w.name}" for _, w in WRONG])
+def test_a_wrong_answer_is_rejected_by_the_sub_test_meant_for_it(lab, wrong):
+    exercise = exercises(lab)[wrong.exercise]
+    assert wrong.rejected_by in [name for name, _, _ in exercise.subtests()]
+    verdicts = exercise.verdicts(wrong.answer, exercise.default_rng())
+    failed = {v.name: v.message for v in verdicts if not v.passed}
+    assert wrong.rejected_by in failed
+    assert failed[wrong.rejected_by].strip()
+
+
+@pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
+def test_there_are_four_wrong_answers_and_three_hints(lab, exercise_id):
+    assert Counter(w.exercise for _, w in WRONG)[exercise_id] >= 4
+    hints = exercises(lab)[exercise_id].hints
+    assert len(hints) == 3
+    assert all(isinstance(h, str) and h.strip() for h in hints)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_every_exercise_of_the_source_has_a_check_and_the_other_way_round(lab):
+    assert list(answers(lab, stub=True)) == list(exercises(lab))
