@@ -11,6 +11,7 @@ layout     where the files are, and the address of the repository
 notebook   derives the notebooks from a source
 kernel     runs a notebook: outputs, results, seconds, memory
 clean      takes machine, moment and progress out of outputs
+table      a table for the terminal and the README
 build      writes or compares the derived files
 measure    runs a lab with several seeds: ``data/expected.json``
 timing     seconds and memory of each solution

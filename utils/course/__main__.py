@@ -5,8 +5,13 @@ import sys
 from pathlib import Path
 
 from utils.course import build as building
+from utils.course.badge import move
 from utils.course.errors import CourseError
 from utils.course.layout import load_course
+from utils.course.measure import load_claims, measure
+from utils.course.new import new_lab
+from utils.course.source import select_labs
+from utils.course.timing import time_labs
 from utils.files import ROOT
 
 
@@ -30,6 +35,26 @@ def _parser():
     command.add_argument("--student-only", action="store_true", help="run no solution, write labs/ alone")
     command.add_argument("--check", action="store_true", help="write nothing, show what differs, fail if anything does")
     command.set_defaults(run=_build)
+
+    command = commands.add_parser("measure", help="run labs with several seeds, write data/expected.json")
+    command.add_argument("numbers", nargs="*", metavar="NN", help="labs")
+    command.add_argument("--all", action="store_true", help="every lab that claims something")
+    command.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="SEED")
+    command.set_defaults(run=_measure)
+
+    command = commands.add_parser("time", help="run the solutions, print seconds and memory")
+    command.add_argument("numbers", nargs="*", metavar="NN", help="labs (default: all)")
+    command.set_defaults(run=lambda course, options: time_labs(course, options.numbers))
+
+    command = commands.add_parser("new", help="write the skeleton of a lab")
+    command.add_argument("number", metavar="NN")
+    command.add_argument("topic", help="lower-case words joined by underscores, such as batch_norm")
+    command.set_defaults(run=lambda course, options: new_lab(course, options.number, options.topic))
+
+    command = commands.add_parser("badge", help="move badges and set-up cells to another address, after a fork")
+    command.add_argument("url", metavar="URL", help="https://github.com/OWNER/REPO")
+    command.add_argument("--revision", help="branch or tag to hand out (default: the present one)")
+    command.set_defaults(run=lambda course, options: move(course, options.url, options.revision))
     return parser
 
 
@@ -39,6 +64,16 @@ def _build(course, options):
     differences = building.check(course, options.numbers)
     print("\n\n".join(differences) if differences else "the notebooks are what the sources give")
     return 1 if differences else 0
+
+
+def _measure(course, options):
+    if options.all == bool(options.numbers):
+        raise CourseError("name the labs to measure, or say --all")
+    labs = select_labs(options.numbers, course.root)
+    if options.all:
+        labs = [lab for lab in labs if load_claims(course, lab)]
+    held = [measure(course, lab.number, options.seeds) for lab in labs]
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

@@ -110,13 +110,13 @@ def check_lab(course, lab):
     except CourseError as error:
         return [str(error)]
     found = []
-    text, stored, problem = _stored(course.labs / f"{lab.name}.ipynb", lab, "build --student-only")
+    text, stored, problem = stored_notebook(course.labs / f"{lab.name}.ipynb", lab, "build --student-only")
     derived = student_notebook(lab, cells)
     if problem:
         found.append(problem)
     elif text != dumps(derived).encode():
         found += compare(stored, derived, f"labs/{lab.name}.ipynb", lab, "build --student-only", everything=True)
-    _, stored, problem = _stored(course.solutions / f"{lab.name}.ipynb", lab, "build")
+    _, stored, problem = stored_notebook(course.solutions / f"{lab.name}.ipynb", lab, "build")
     if problem:
         found.append(problem)
     else:
@@ -129,7 +129,7 @@ def _mend(lab, command):
     return f"mend it with: python -m utils.course {command} {lab.number}"
 
 
-def _stored(path, lab, command):
+def stored_notebook(path, lab, command):
     """(bytes, notebook, problem) of a derived file."""
     name = f"{path.parent.name}/{path.name}"
     if not path.is_file():
@@ -161,7 +161,7 @@ def compare(stored, derived, name, lab, command, everything=False):
     command : str
         What mends it.
     everything : bool
-        Compare outputs and the notebook's bytes too: two notebooks that agree in all else differ in how they are laid out.
+        Compare outputs too; two notebooks that then agree in all cells differ in how they are laid out.
     """
     source, mend = f"solutions/{lab.path.name}", _mend(lab, command)
     ours, theirs = cells_by_id(stored), cells_by_id(derived)

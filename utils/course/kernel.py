@@ -117,7 +117,6 @@ def _environment(temporary, seed):
         "IPYTHONDIR": str(temporary / "ipython"),
         "MPLBACKEND": _INLINE,
         "PYTHONHASHSEED": "0",
-        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }
 
 

@@ -38,7 +38,9 @@ def _top(course, lab, cells):
     path, problems = lab.path, []
     header = cells[0]
     if header.kind != "markdown" or not header.text.startswith("# "):
-        problems.append(SourceError(path, header.line, "the first cell is the header: prose with a title `# …`", header))
+        problems.append(
+            SourceError(path, header.line, "the first cell is the header: prose with a title `# …`", header)
+        )
     elif colab_link(course, lab.name) not in COLAB_LINK.findall(header.text):
         wanted = colab_link(course, lab.name)
         problems.append(SourceError(path, header.line, f"the header has no badge that opens {wanted}", header))
@@ -61,7 +63,9 @@ def _top(course, lab, cells):
             problems.append(SourceError(path, tagged[0].line, wanted[place], tagged[0]))
         if tag == "setup" and tagged and tagged[0].text != set_up_cell(course, lab.number):
             line, wanted = _first_difference(tagged[0], set_up_cell(course, lab.number))
-            problems.append(SourceError(path, line, f"the set-up cell differs from the course's, wanted: {wanted}", tagged[0]))
+            problems.append(
+                SourceError(path, line, f"the set-up cell differs from the course's, wanted: {wanted}", tagged[0])
+            )
     return problems
 
 
@@ -106,7 +110,9 @@ def _exercises(course, lab, cells):
         elif name in seen:
             problem(cell, f"exercise {name} is there already, in line {seen[name]}")
         elif name != f"{lab.exercise_prefix}{expected}":
-            problem(cell, f"exercise {name} comes where {lab.exercise_prefix}{expected} is due: ids count up without a gap")
+            problem(
+                cell, f"exercise {name} comes where {lab.exercise_prefix}{expected} is due: ids count up without a gap"
+            )
         seen.setdefault(name, cell.line)
         expected = int(name.rpartition(".")[2]) + 1 if name.rpartition(".")[2].isdigit() else expected + 1
         if cell.text.splitlines()[0] != f"# Exercise {name}":

@@ -175,13 +175,13 @@ def _cell(path, number, lines, start, end):
     if kind == "markdown":
         for offset, line in enumerate(body):
             if not line.startswith("#"):
-                raise SourceError(path, first + offset + 1, f"cell {number} is prose: each of its lines starts with `#`")
+                raise SourceError(
+                    path, first + offset + 1, f"cell {number} is prose: each of its lines starts with `#`"
+                )
         body = [line[2:] if line.startswith("# ") else line[1:] for line in body]
     else:
         body = [_MAGIC.sub(r"\1", line) if _MAGIC.fullmatch(line) else line for line in body]
-    return Cell(
-        kind, "\n".join(body), number, first + 1, options.get("exercise"), tuple(options.get("tags", ()))
-    )
+    return Cell(kind, "\n".join(body), number, first + 1, options.get("exercise"), tuple(options.get("tags", ())))
 
 
 def _marker(path, line, text):

@@ -2,7 +2,7 @@
 
 import re
 
-_SET_UP = '''\
+_SET_UP = """\
 # Set-up: finds the course's files or, on Colab, fetches them. Run this cell first.
 import os
 import subprocess
@@ -19,7 +19,7 @@ if course not in sys.path:
 
 from utils import lab
 
-lab.start("{number}")'''
+lab.start("{number}")"""
 
 _COLAB = "https://colab.research.google.com/github"
 COLAB_LINK = re.compile(_COLAB + r"/[^\s)\"'>]*")
