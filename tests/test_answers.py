@@ -9,7 +9,7 @@ from tests.wrong_answers import wrong_answers
 from utils.checks import exercises
 from utils.course.source import exercise_namespace, find_sources
 
-LABS = {source.number: source.path for source in find_sources() if source.number != "00"}
+LABS = {source.number: source.path for source in find_sources()}
 EXERCISES = [(lab, exercise_id) for lab in LABS for exercise_id in exercises(lab)]
 WRONG = [(lab, w) for lab in LABS for w in wrong_answers(lab)]
 

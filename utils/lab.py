@@ -7,12 +7,16 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from utils.files import ROOT
 
 # Packages that a student's notebook imports: name to import -> name to install.
 PACKAGES = {
@@ -29,6 +33,7 @@ PACKAGES = {
 
 number = None  # of the lab that was started, e.g. "03"
 seed = 0  # of everything random in the lab; from COURSE_SEED
+device = None  # that Keras trains on, in words
 
 
 def start(lab):
@@ -49,7 +54,7 @@ def start(lab):
     ValueError
         When COURSE_SEED is not a whole number from 0 to 2**32 - 1.
     """
-    global number, seed
+    global number, seed, device
     seed = _course_seed()
     install_missing()
     keras = _import_keras_quietly()
@@ -75,6 +80,37 @@ def progress():
     if number is None:
         raise RuntimeError('no lab has been started: run the set-up cell, which calls lab.start("NN")')
     checks.progress(number)
+
+
+def overview():
+    """Print the map of the course: each lab's question, minutes of work, and how far you are."""
+    from utils.checks.notebook import done
+
+    for path in sorted((ROOT / "labs").glob("[0-9][0-9]_*.ipynb")):
+        header = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+        title, question, minutes = read_header(header)
+        right, total = done(path.name[:2])
+        print(f"{title} ({minutes} minutes of work): {right} of {total} exercises correct")
+        print(f"    {question}")
+
+
+def read_header(text):
+    """Title, question and minutes of work, from the first cell of a lab.
+
+    Examples
+    --------
+    >>> read_header("# 03 · A first CNN\\n\\n**Question:** Why?\\n\\n**Time:** 90 minutes of work, 2 minutes of CPU")
+    ('03 · A first CNN', 'Why?', 90)
+    """
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)
+    question = re.search(r"\*\*Question:\*\* (.+?)(?:\n\n|$)", text, re.DOTALL)
+    minutes = re.search(r"\*\*Time:\*\* (\d+) minutes of work", text)
+    if not (title and question and minutes):
+        raise ValueError(
+            "a lab's header has `# NN · title`, `**Question:** …` and `**Time:** N minutes of work, …`, "
+            f"got {text[:80]!r}"
+        )
+    return title[1], " ".join(question[1].split()), int(minutes[1])
 
 
 def missing_packages():

@@ -43,10 +43,6 @@ def gallery(images, titles=None, columns=8, size=1.3, suptitle=None):
         Width of one picture in inches.
     suptitle : str, optional
         Above the whole.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     if len(images) == 0:
         raise ValueError("a gallery needs at least one picture, got none")
@@ -62,7 +58,6 @@ def gallery(images, titles=None, columns=8, size=1.3, suptitle=None):
             axes.flat[i].set_title(titles[i], fontsize="x-small")
     if suptitle:
         figure.suptitle(suptitle)
-    return figure
 
 
 def learning_curves(histories, metric="accuracy", title=None):
@@ -74,10 +69,6 @@ def learning_curves(histories, metric="accuracy", title=None):
         Name of the model -> what :func:`utils.training.fit` returned.
     metric : str
     title : str, optional
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
     for (name, history), colour in zip(histories.items(), COLOURS, strict=False):
@@ -93,7 +84,6 @@ def learning_curves(histories, metric="accuracy", title=None):
     axes[1].legend(fontsize="small")
     if title:
         figure.suptitle(title)
-    return figure
 
 
 def confusion(matrices, class_names):
@@ -104,10 +94,6 @@ def confusion(matrices, class_names):
     matrices : dict of str to (n, n) array of int
         Title -> counts, true class by row.
     class_names : sequence of str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     figure, axes = plt.subplots(1, len(matrices), figsize=(4.4 * len(matrices), 3.9), squeeze=False)
     for axis, (title, counts) in zip(axes.flat, matrices.items(), strict=True):
@@ -121,7 +107,6 @@ def confusion(matrices, class_names):
         axis.set_yticks(range(len(class_names)), class_names)
         axis.set(xlabel="predicted", ylabel="true", title=title)
         axis.spines[:].set_visible(True)
-    return figure
 
 
 def bars(values, label, errors=None, baseline=None):
@@ -136,10 +121,6 @@ def bars(values, label, errors=None, baseline=None):
         Half-lengths of error bars, in the same unit.
     baseline : tuple of (str, float), optional
         A dashed line with its name, e.g. ``("guessing", 0.25)``.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     figure, axis = plt.subplots(figsize=(7, 0.42 * len(values) + 1.0))
     names = list(values)[::-1]
@@ -151,4 +132,3 @@ def bars(values, label, errors=None, baseline=None):
         axis.axvline(baseline[1], color="black", linestyle="--", linewidth=1)
         axis.text(baseline[1], len(names) - 0.45, f" {baseline[0]}", fontsize="small", va="bottom")
     axis.set(xlabel=label, xlim=(0, None))
-    return figure

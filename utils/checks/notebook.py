@@ -99,6 +99,12 @@ def progress(lab):
         print(f"  {mark} {exercise.id} {exercise.title}: {entry['state']}, {entry['points']} of {exercise.points}")
 
 
+def done(lab):
+    """(exercises that are correct, exercises) of a lab."""
+    known, kept = exercises(lab), _read()
+    return sum(kept.get(id_, {}).get("state") == "correct" for id_ in known), len(known)
+
+
 def _is_reference(answer):
     return any(getattr(part, "is_reference", False) for part in (answer if isinstance(answer, tuple) else (answer,)))
 

@@ -1,12 +1,17 @@
 """Outputs as they are stored: without the machine, the moment, and the progress of a run."""
 
+import base64
 import datetime
+import io
 import re
 import sys
 import sysconfig
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
+LARGE_PICTURE = 150_000  # characters of an encoded picture
 _NOISE = re.compile(
     r"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWEF] |[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ |[IWEF]0000 00:00:)"
     r"|^WARNING: All log messages before absl::InitializeLog"
@@ -58,7 +63,8 @@ class Cleaner:
             elif kind == "error":
                 cleaned.append(output | {"traceback": [self.text(line) for line in output["traceback"]]})
             elif _WIDGET not in output.get("data", {}):
-                cleaned.append(output | {"data": {k: self._data(k, v) for k, v in output["data"].items()}})
+                data = {kind: self._data(kind, value) for kind, value in output["data"].items()}
+                cleaned.append(output | {"data": smaller_picture(data)})
         for output in cleaned:
             if output["output_type"] == "stream":
                 output["text"] = self.text(settle(output["text"], noise=output["name"] == "stderr"))
@@ -72,6 +78,26 @@ class Cleaner:
         for pattern, short in self._paths:
             text = pattern.sub(lambda found, short=short: _shorten(found, short), text)
         return _ADDRESS.sub(r"\1 0x…", self._moment.sub("…", text))
+
+
+def smaller_picture(data):
+    """A large PNG as JPEG: photographs of the sky, full of noise, are a fifth of the size.
+
+    Parameters
+    ----------
+    data : dict
+        Of an output: MIME type -> value.
+    """
+    png = data.get("image/png", "")
+    if len(png) < LARGE_PICTURE:
+        return data
+    jpeg = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        picture.convert("RGB").save(jpeg, "JPEG", quality=88, optimize=True)
+    encoded = base64.b64encode(jpeg.getvalue()).decode("ascii")
+    if len(encoded) > len(png) / 2:
+        return data
+    return {kind: value for kind, value in data.items() if kind != "image/png"} | {"image/jpeg": encoded}
 
 
 def _path_patterns(places):
