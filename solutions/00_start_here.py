@@ -364,7 +364,7 @@ def cut_stamp(picture, x, y, size):
 # %% tags=["nbval-check-output"]
 check("0.5", cut_stamp)
 
-# %%
+# %% tags=["showcase"]
 stamps = [cut_stamp(picture, x, y, 41) for x, y, flux in objects[:24]]
 plotting.gallery(stamps, columns=8, suptitle="The 24 brightest objects, 41 × 41 pixels each")
 # %% [markdown]

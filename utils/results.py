@@ -128,7 +128,7 @@ def table(lab, path=EXPECTED):
     """Print "what you measured": each claim, your value, the band over the seeds, ✔ or what to think of it."""
     measured, known = _recorded.get(lab, {}), expected(path).get(lab, {})
     print(f"What you measured in lab {lab}")
-    for name in known or measured:
+    for name in [*measured, *(name for name in known if name not in measured)]:
         entry = known.get(name)
         print(f"\n{entry['statement'] if entry else name}")
         if name not in measured:

@@ -1,4 +1,4 @@
-"""``python -m utils.course COMMAND``: build, measure, time, new, badge."""
+"""``python -m utils.course COMMAND``: build, measure, time, readme, new, badge."""
 
 import argparse
 import sys
@@ -10,6 +10,8 @@ from utils.course.errors import CourseError
 from utils.course.layout import load_course
 from utils.course.measure import load_claims, measure
 from utils.course.new import new_lab
+from utils.course.picture import write_picture
+from utils.course.readme import update_readme
 from utils.course.source import select_labs
 from utils.course.timing import time_labs
 from utils.files import ROOT
@@ -46,6 +48,10 @@ def _parser():
     command.add_argument("numbers", nargs="*", metavar="NN", help="labs (default: all)")
     command.set_defaults(run=lambda course, options: time_labs(course, options.numbers))
 
+    command = commands.add_parser("readme", help="write the tables and the picture of README.md")
+    command.add_argument("--check", action="store_true", help="write nothing, fail if a table is out of date")
+    command.set_defaults(run=_readme)
+
     command = commands.add_parser("new", help="write the skeleton of a lab")
     command.add_argument("number", metavar="NN")
     command.add_argument("topic", help="lower-case words joined by underscores, such as batch_norm")
@@ -74,6 +80,14 @@ def _measure(course, options):
         labs = [lab for lab in labs if load_claims(course, lab)]
     held = [measure(course, lab.number, options.seeds) for lab in labs]
     return 0 if all(held) else 1
+
+
+def _readme(course, options):
+    if not options.check:
+        write_picture(course)
+    if update_readme(course, options.check) or not options.check:
+        return 0
+    raise CourseError("the tables of README.md are out of date; mend them with: python -m utils.course readme")
 
 
 if __name__ == "__main__":
