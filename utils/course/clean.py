@@ -108,7 +108,7 @@ def _path_patterns(places):
             for text in {str(path), path.as_posix(), str(path).replace("\\", "\\\\")}:
                 if len(text) > 2:
                     spelt.setdefault(text, short)
-    patterns = [(re.compile(r"[^\s\"'(<>]*ipykernel_\d+[/\\]+\d+\.py"), "<cell>")]
+    patterns = [(re.compile(r"(?<![^\s\"'(<>])[^\s\"'(<>]*ipykernel_\d+[/\\]+\d+\.py"), "<cell>")]
     for text in sorted(spelt, key=len, reverse=True):
         patterns.append((re.compile(rf"(?<![\w.~-]){re.escape(text)}([/\\]+|(?![\w-]))"), spelt[text]))
     return patterns

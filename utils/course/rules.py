@@ -307,7 +307,9 @@ def _squeeze(text):
 
 
 def _line_of(statement, text):
-    """Index of the line of `text` where the statement most probably stands."""
-    lines = [_squeeze(line) for line in text.splitlines()]
+    """Index of the line of `text` where the statement starts, as far as that can be told."""
     start = _squeeze(statement)[:SHORTEST_LEAK]
-    return next((i for i, line in enumerate(lines) if start in line), 0)
+    for index, line in enumerate(map(_squeeze, text.splitlines())):
+        if start in line or (len(line) > SHORTEST_LEAK / 2 and start.startswith(line[:SHORTEST_LEAK])):
+            return index
+    return 0
