@@ -101,7 +101,8 @@ results.record("03", half=double(21) / 2 + lab.seed / 10, seed_times_two=double(
 def header(course, name="03_doubling"):
     """The first two cells of a lab's source."""
     return (
-        f"# %% [markdown]\n# # Doubling\n#\n# {badge(course, name)}\n\n"
+        f"# %% [markdown]\n# # {name[:2]} · Doubling\n#\n# **Question:** What is twice 21?\n#\n"
+        f"# **Time:** 5 minutes of work, 1 minute of CPU\n#\n# {badge(course, name)}\n\n"
         f'# %% tags=["setup"]\n{set_up_cell(course, name[:2])}\n\n'
     )
 

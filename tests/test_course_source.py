@@ -181,7 +181,7 @@ BAD = {
     "set-up cell of another lab": (replace('lab.start("03")', 'lab.start("04")'), "lab.start", 'lab.start("03")'),
     "badge of another lab": (
         replace("labs/03_doubling.ipynb", "labs/04_other.ipynb"),
-        "# # Doubling",
+        "# # 03 · Doubling",
         "no badge that opens https://colab.research.google.com/github/someone/tiny-course/blob/main/labs/03_doubling",
     ),
     "link to a lab that is not there": (
@@ -191,6 +191,11 @@ BAD = {
         ),
         "09_x.ipynb",
         "opens no lab of this course",
+    ),
+    "header without its question": (
+        replace("**Question:**", "Question:"),
+        "# # 03 · Doubling",
+        "a lab's header has `# NN · title`, `**Question:** …`",
     ),
     "no header": (lambda t: t[t.index("# %% tags=") :], "# Set-up:", "the first cell is the header"),
     "not Python": (replace("print(double(1))", "print(double(1)"), "print(double(1)\n".strip(), "was never closed"),

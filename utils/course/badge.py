@@ -7,10 +7,12 @@ from utils.course.build import check_size, checked_cells, compare, stored_notebo
 from utils.course.errors import CourseError
 from utils.course.layout import valid_address, valid_revision
 from utils.course.notebook import dumps, solution_notebook, student_notebook
+from utils.course.readme import update_readme
 from utils.course.source import find_sources, read_cells
 from utils.course.template import COLAB_LINK, colab_link, set_up_cell
 from utils.files import write_text
 
+README_TABLES = "<!-- labs:"
 PAGES = ("README.md", "CONTRIBUTING.md", "CITATION.cff")
 
 
@@ -55,6 +57,8 @@ def move(course, address, revision=None, say=print):
         if not path.is_file() or path.read_bytes() != text.encode():
             write_text(path, text)
             say(f"{path.relative_to(course.root).as_posix()}: written")
+    if README_TABLES in files.get(course.root / "README.md", ""):
+        update_readme(new)  # the width of its columns follows from the address
     for lab in outdated:
         say(f"solutions/{lab.name}.ipynb was out of date and is left alone: python -m utils.course build {lab.number}")
 

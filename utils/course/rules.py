@@ -8,6 +8,7 @@ import symtable
 from utils.course.errors import CourseError, SourceError
 from utils.course.marks import BEGIN, cut, marks, solution_statements
 from utils.course.template import COLAB_LINK, colab_link, set_up_cell
+from utils.lab import read_header
 
 ANSWER = "answer"  # tag of a cell that only the solution has
 MAY_REPEAT = "may-repeat-solution"  # tag of a cell that shows a solution's line on purpose
@@ -41,7 +42,12 @@ def _top(course, lab, cells):
         problems.append(
             SourceError(path, header.line, "the first cell is the header: prose with a title `# …`", header)
         )
-    elif colab_link(course, lab.name) not in COLAB_LINK.findall(header.text):
+    else:
+        try:
+            read_header(header.text)
+        except ValueError as error:
+            problems.append(SourceError(path, header.line, str(error), header))
+    if colab_link(course, lab.name) not in COLAB_LINK.findall(header.text):
         wanted = colab_link(course, lab.name)
         problems.append(SourceError(path, header.line, f"the header has no badge that opens {wanted}", header))
     for cell in cells:
