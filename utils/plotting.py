@@ -132,3 +132,26 @@ def bars(values, label, errors=None, baseline=None):
         axis.axvline(baseline[1], color="black", linestyle="--", linewidth=1)
         axis.text(baseline[1], len(names) - 0.45, f" {baseline[0]}", fontsize="small", va="bottom")
     axis.set(xlabel=label, xlim=(0, None))
+
+
+def pairs(values, names, label):
+    """Two numbers side by side for each row, joined by a line, the first row at the top.
+
+    Parameters
+    ----------
+    values : dict of str to (float, float)
+    names : (str, str)
+        What the first and the second number are.
+    label : str
+        Of the axis, with its unit.
+    """
+    figure, axis = plt.subplots(figsize=(7, 0.34 * len(values) + 1.3))
+    places = np.arange(len(values))[::-1]
+    first, second = np.array(list(values.values()), dtype=float).T
+    axis.hlines(places, first, second, color="0.75", linewidth=2, zorder=1)
+    axis.scatter(first, places, color=COLOURS[0], marker="o", label=names[0], zorder=2)
+    axis.scatter(second, places, color=COLOURS[5], marker="D", label=names[1], zorder=2)
+    axis.set_yticks(places, list(values))
+    axis.set_xlabel(label)
+    axis.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=2)
