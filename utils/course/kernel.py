@@ -44,7 +44,7 @@ class Run:
     peak_bytes: int
 
 
-def run_lab(course, lab, cells, notebook, seed=0):
+def run_lab(course, lab, cells, notebook, seed=0, folder=None, allow_errors=False):
     """Run a lab's `notebook`, in a fresh kernel that leaves no trace in the user's own state.
 
     Parameters
@@ -57,6 +57,10 @@ def run_lab(course, lab, cells, notebook, seed=0):
         As :func:`~utils.course.notebook.solution_notebook` makes it.
     seed : int
         The lab's seed.
+    folder : pathlib.Path or None
+        Where the notebook runs; None is ``solutions/``.
+    allow_errors : bool
+        Run the cells that follow a failing one, and leave its error among the outputs.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def run_lab(course, lab, cells, notebook, seed=0):
     Raises
     ------
     CourseError
-        Where a cell fails, takes too long, or the kernel dies.
+        Where a cell fails (unless errors are allowed), takes too long, or the kernel dies.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -75,21 +79,22 @@ def run_lab(course, lab, cells, notebook, seed=0):
     for cell in node.cells:
         cell.source = join(cell.source)
     current = {"index": 0}
-    with tempfile.TemporaryDirectory(prefix="course-") as folder:
-        temporary, meter = Path(folder), _Meter()
+    with tempfile.TemporaryDirectory(prefix="course-") as scratch:
+        temporary, meter = Path(scratch), _Meter()
         client = NotebookClient(
             node,
             timeout=CELL_TIMEOUT,
             kernel_name="python3",
             record_timing=False,
+            allow_errors=allow_errors,
             extra_arguments=["--log-level=ERROR"],  # no word about transport: the kernel is on this machine
-            resources={"metadata": {"path": str(course.solutions)}},
+            resources={"metadata": {"path": str(folder or course.solutions)}},
             on_notebook_start=lambda notebook: meter.start(client.km.provisioner.pid),
             on_cell_start=lambda cell, cell_index: current.update(index=cell_index),
             on_cell_executed=lambda **_: meter.measure(),
         )
         try:
-            client.execute(env=_environment(temporary, seed))
+            client.execute(env=os.environ | environment(temporary, seed))
         except CellExecutionError:
             raise _failed(course, lab, cells, node, current["index"], temporary) from None
         except CellTimeoutError:
@@ -109,8 +114,9 @@ def run_lab(course, lab, cells, notebook, seed=0):
         )
 
 
-def _environment(temporary, seed):
-    return os.environ | {
+def environment(temporary, seed=0):
+    """Variables for a process that runs a lab: its seed, and a folder for what it would leave behind."""
+    return {
         "COURSE_SEED": str(seed),
         "COURSE_PROGRESS": str(temporary / "progress.json"),
         "COURSE_RESULTS": str(temporary / "results.json"),

@@ -4,6 +4,7 @@ import ast
 import builtins
 import re
 import symtable
+from collections import Counter
 
 from utils.course.errors import CourseError, SourceError
 from utils.course.marks import BEGIN, cut, marks, solution_statements
@@ -277,7 +278,8 @@ def solution_secrets(path, cells):
     Returns
     -------
     list of tuple
-        (exercise id, statement in one line, the ways in which it may be written, without white space)
+        (exercise id, statement in one line, the ways in which it may be written, without white space,
+        whether it is a layer of a network)
     """
     secrets = {}
     for cell in cells:
@@ -287,11 +289,19 @@ def solution_secrets(path, cells):
                 needles = {_squeeze(way) for way in written if len(_squeeze(way)) >= SHORTEST_LEAK}
                 if needles:
                     statement = ast.unparse(node).splitlines()[0]
-                    secrets.setdefault(statement, (cell.exercise, statement, needles))
+                    secrets.setdefault(statement, (cell.exercise, statement, needles, _is_layer(node)))
     return list(secrets.values())
 
 
 _TELL_NOTHING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Try)
+
+
+def _is_layer(node):
+    """Whether a statement is ``x = layer(...)(x)``, ``inputs = Input(...)`` or ``return Model(...)``."""
+    call = getattr(node, "value", None)
+    if not isinstance(call, ast.Call):
+        return False
+    return isinstance(call.func, ast.Call) or ast.unparse(call.func).rpartition(".")[2] in ("Input", "Model")
 
 
 def _first_part(text, node):
@@ -302,9 +312,14 @@ def _first_part(text, node):
 
 
 def find_leaks(secrets, text):
-    """The pairs (exercise id, statement) that stand in `text`, however it is spaced, quoted or broken into lines."""
+    """The pairs (exercise id, statement) that stand in `text`, however it is spaced, quoted or broken into lines.
+
+    One layer tells nothing of a network, as all networks have such layers: from three on they count.
+    """
     shown = _squeeze(text)
-    return [(exercise, statement) for exercise, statement, needles in secrets if any(n in shown for n in needles)]
+    found = [secret for secret in secrets if any(needle in shown for needle in secret[2])]
+    layers = Counter(exercise for exercise, _, _, layer in found if layer)
+    return [(exercise, statement) for exercise, statement, _, layer in found if not layer or layers[exercise] >= 3]
 
 
 def _squeeze(text):
