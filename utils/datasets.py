@@ -120,7 +120,7 @@ def stream(seed, name, split):
 
 
 # Limits of the r magnitude, as distances from the survey's depth: bright enough to see all, and too faint to be sure.
-BRIGHT, FAINT = 8.5, 3.5
+BRIGHT, FAINT = 9.5, 4.75
 
 
 def morphology(n_train=4000, n_validation=1000, n_test=1000, size=64, upright=False, survey="HSC", seed=0):

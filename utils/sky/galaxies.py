@@ -113,13 +113,16 @@ def draw_galaxies(n, rng, kinds=KINDS, magnitude=(18.0, 23.0), upright=False):
     truth = empty_truth(n)
     truth["kind"] = np.array(kinds)[rng.permutation(np.arange(n) % len(kinds))]
     truth["magnitude"] = rng.uniform(bright, faint, n)
-    truth["radius_arcsec"] = 10 ** (0.24 - 0.09 * (truth["magnitude"] - 18) + rng.normal(0, 0.1, n))
+    truth["radius_arcsec"] = 10 ** (0.30 - 0.04 * (truth["magnitude"] - 18) + rng.normal(0, 0.1, n))
     truth["position_angle"] = rng.uniform(0, 180, n) * (not upright)
     truth["arm_phase"] = rng.uniform(0, 360, n) * (not upright)
-    truth["x_arcsec"], truth["y_arcsec"] = rng.normal(0, 0.1, (2, n)) * truth["radius_arcsec"]
+    truth["x_arcsec"], truth["y_arcsec"] = rng.normal(0, 0.25, (2, n)) * truth["radius_arcsec"]
     for kind, fill in _FILL.items():
         rows = truth["kind"] == kind
         truth[rows] = fill(truth[rows], rng)
+    redder = rng.normal(0, 0.12, n)  # age, metals and redshift, the same for all parts of a galaxy
+    for column in ("colour_old", "colour_disc", "colour_young"):
+        truth[column] += redder
     return truth
 
 
@@ -127,10 +130,10 @@ def _elliptical(t, rng):
     """Nothing but a Sersic profile of old stars."""
     n = len(t)
     t["bulge_fraction"] = 1
-    t["bulge_index"] = rng.uniform(2.5, 5, n)
+    t["bulge_index"] = rng.uniform(2, 4.5, n)
     t["axis_ratio"] = t["bulge_axis_ratio"] = rng.uniform(0.45, 1, n)
     t["bulge_radius_arcsec"] = t["radius_arcsec"]
-    t["colour_old"] = t["colour_disc"] = t["colour_young"] = rng.normal(0.72, 0.08, n)
+    t["colour_old"] = t["colour_disc"] = t["colour_young"] = rng.normal(0.70, 0.10, n)
     return t
 
 
@@ -139,15 +142,15 @@ def _spiral(t, rng):
     n = len(t)
     t["radius_arcsec"] *= 1.15
     _bulge(t, rng, 0.05, 0.35)
-    t["axis_ratio"] = rng.uniform(0.45, 1, n)
+    t["axis_ratio"] = rng.uniform(0.5, 1, n)
     t["bulge_axis_ratio"] = 1 - 0.5 * (1 - t["axis_ratio"])
     t["bar_fraction"] = np.where(rng.random(n) < 0.4, rng.uniform(0.05, 0.15, n), 0)
     t["bar_radius_arcsec"] = rng.uniform(0.3, 0.5, n) * t["radius_arcsec"]
-    t["arm_strength"] = rng.uniform(0.3, 0.65, n)
+    t["arm_strength"] = rng.uniform(0.5, 0.85, n)
     t["arm_count"] = rng.choice([2, 2, 2, 3, 4], n)
     t["arm_pitch"] = rng.uniform(14, 30, n) * rng.choice([-1, 1], n)
     t["bar_angle"] = t["arm_phase"]
-    t["arm_sharpness"] = rng.uniform(1.5, 4, n)
+    t["arm_sharpness"] = rng.uniform(2.5, 5, n)
     t["dust_depth"] = rng.uniform(0, 0.8, n)
     t["clump_fraction"] = rng.uniform(0, 0.08, n)
     distance = rng.uniform(0.5, 1.8, (n, CLUMPS))
@@ -158,22 +161,22 @@ def _spiral(t, rng):
     t["clump_y"] = distance * np.sin(angle) * (t["radius_arcsec"] * t["axis_ratio"])[:, None]
     _clumps(t, rng, 0.03, 0.07)
     t["colour_old"] = rng.normal(0.70, 0.08, n)
-    t["colour_disc"] = rng.normal(0.58, 0.08, n)
-    t["colour_young"] = rng.normal(0.20, 0.10, n)
+    t["colour_disc"] = rng.normal(0.60, 0.08, n)
+    t["colour_young"] = rng.normal(0.28, 0.12, n)
     return t
 
 
 def _edge_on(t, rng):
     """A disc seen from its side: thin, with a small bulge and, in most, a dust lane."""
     n = len(t)
-    t["radius_arcsec"] *= 1.3
+    t["radius_arcsec"] *= 1.15
     t["edge_on"] = True
     _bulge(t, rng, 0.03, 0.3)
     t["axis_ratio"] = rng.uniform(0.12, 0.3, n)
     t["bulge_axis_ratio"] = rng.uniform(0.6, 0.9, n)
     t["dust_depth"] = np.maximum(rng.uniform(-0.4, 1.6, n), 0)
     t["colour_old"] = rng.normal(0.70, 0.08, n)
-    t["colour_disc"] = t["colour_young"] = rng.normal(0.52, 0.10, n)
+    t["colour_disc"] = t["colour_young"] = rng.normal(0.52, 0.12, n)
     return t
 
 
@@ -185,18 +188,18 @@ def _irregular(t, rng):
     _bulge(t, rng, 0.05, 0.3)
     t["bulge_fraction"] *= merger
     t["bulge_axis_ratio"] = t["axis_ratio"]
-    t["arm_strength"] = rng.uniform(0.3, 0.7, n)
+    t["arm_strength"] = rng.uniform(0.2, 0.5, n)
     t["arm_count"] = 1
-    t["arm_pitch"] = rng.uniform(25, 60, n) * rng.choice([-1, 1], n)
+    t["arm_pitch"] = rng.uniform(35, 65, n) * rng.choice([-1, 1], n)
     t["arm_sharpness"] = rng.uniform(1, 2.5, n)
-    t["companion_fraction"] = np.where(merger, rng.uniform(0.12, 0.4, n), 0)
+    t["companion_fraction"] = np.where(merger, rng.uniform(0.25, 0.45, n), 0)
     t["companion_radius_arcsec"] = rng.uniform(0.25, 0.6, n) * t["radius_arcsec"]
     t["companion_axis_ratio"] = rng.uniform(0.4, 1, n)
     t["companion_angle"] = rng.uniform(0, 180, n)
     angle = np.radians(t["arm_phase"]) + rng.normal(0, 0.6, n)
-    distance = rng.uniform(0.7, 1.8, n) * t["radius_arcsec"]
+    distance = rng.uniform(0.9, 1.8, n) * t["radius_arcsec"]
     t["companion_x"], t["companion_y"] = distance * np.cos(angle), distance * np.sin(angle)
-    t["clump_fraction"] = np.where(merger, rng.uniform(0, 0.15, n), rng.uniform(0.15, 0.45, n))
+    t["clump_fraction"] = np.where(merger, rng.uniform(0, 0.15, n), rng.uniform(0.35, 0.65, n))
     shift = rng.normal(0, 0.3, (2, n, 1))
     spread = rng.normal(0, 0.65, (2, n, CLUMPS)) + shift
     t["clump_x"] = spread[0] * t["radius_arcsec"][:, None]
