@@ -32,10 +32,10 @@ def test_every_set_has_the_same_say_whatever_its_length_and_unit():
         "short": rng.normal(size=(80, 2)),
         "constant": np.ones((80, 1)),
     }
-    model = svm.fit(features, np.arange(80) % 3, features, np.arange(80) % 3, components=10)
+    model = svm.fit(features, np.arange(80) % 3, features, np.arange(80) % 3)
     inputs = model.inputs(features)
-    assert inputs.shape == (80, 10 + 2 + 1)
-    assert np.allclose([inputs[:, :10].var(axis=0).sum(), inputs[:, 10:12].var(axis=0).sum()], 1)
+    assert inputs.shape == (80, 60 + 2 + 1)
+    assert np.allclose([inputs[:, :60].var(axis=0).sum(), inputs[:, 60:62].var(axis=0).sum()], 1)
     assert model.scores(features).shape == (80, 3)
 
 
@@ -53,3 +53,12 @@ def test_unknown_kernels_and_missing_sets_are_named():
         svm.fit(x, y, x, y, kernel="poly")
     with pytest.raises(ValueError, match="train has the feature sets x, validation z"):
         svm.fit(x, y, {"z": x["x"]}, y)
+
+
+def test_known_reductions_are_used():
+    rng = np.random.default_rng(3)
+    train, labels = {"x": rng.normal(size=(40, 3))}, np.arange(40) % 2
+    known = {"x": svm.Reduction(10 * train["x"])}
+    model = svm.fit(train, labels, train, labels, reductions=known)
+    assert model.reductions is known
+    assert np.array_equal(model.inputs(train), known["x"](train["x"]))

@@ -19,12 +19,43 @@ LINEAR_SETTINGS = ({"C": 0.3}, {"C": 3.0}, {"C": 30.0})
 KERNEL_SETTINGS = tuple({"C": C, "gamma": gamma} for C in (1.0, 10.0) for gamma in (0.3, 1.0, 3.0))
 
 
+class Reduction:
+    """Scales a set of features, keeps its first principal components, and gives the rest a total variance of one.
+
+    Parameters
+    ----------
+    train : (n, length) array
+        What means, scales and components are taken from.
+    components : int
+        A set with more features than this is replaced by as many principal components.
+    seed : int
+        Of the random projections by which the components are found.
+
+    Examples
+    --------
+    >>> reduction = Reduction(np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 20.0]]))
+    >>> reduction(np.array([[2.0, 20.0]]))
+    array([[0., 0.]])
+    """
+
+    def __init__(self, train, components=60, seed=0):
+        steps = [StandardScaler()]
+        if train.shape[1] > components:
+            steps.append(PCA(components, svd_solver="randomized", random_state=seed))
+        self.pipeline = make_pipeline(*steps)
+        self.spread = np.sqrt(self.pipeline.fit_transform(train).var(axis=0).sum()) or 1.0
+
+    def __call__(self, features):
+        """(n, length) to (n, at most `components`)."""
+        return self.pipeline.transform(features) / self.spread
+
+
 @dataclass(frozen=True)
 class Model:
     """A trained support vector machine.
 
-    reductions : dict of str to (scikit-learn pipeline, float)
-        What scales and shortens each set of features, and the number that it is divided by.
+    reductions : dict of str to Reduction
+        What scales and shortens each set of features.
     classifier : scikit-learn classifier
     settings : dict
         The chosen ones.
@@ -49,7 +80,7 @@ class Model:
         return self.classifier.predict(self.inputs(features))
 
 
-def fit(train, labels, validation, validation_labels, kernel="linear", components=60, seed=0):
+def fit(train, labels, validation, validation_labels, kernel="linear", reductions=None, seed=0):
     """Train one support vector machine per setting, and keep the one that is best on the validation set.
 
     Parameters
@@ -59,10 +90,10 @@ def fit(train, labels, validation, validation_labels, kernel="linear", component
     labels, validation_labels : (n,) array of int
     kernel : str
         ``"linear"``, or ``"rbf"`` for exp(-gamma · distance²).
-    components : int
-        A set with more features than this is replaced by as many principal components.
+    reductions : dict of str to Reduction, optional
+        Those of the sets of features, where they are known already; otherwise they are made from `train`.
     seed : int
-        Of the random projections by which the components are found.
+        Of the reductions.
 
     Returns
     -------
@@ -79,7 +110,7 @@ def fit(train, labels, validation, validation_labels, kernel="linear", component
         raise ValueError(f"kernel must be 'linear' or 'rbf', got {kernel!r}")
     if list(train) != list(validation):
         raise ValueError(f"train has the feature sets {', '.join(train)}, validation {', '.join(validation)}")
-    reductions = {name: _reduction(values, components, seed) for name, values in train.items()}
+    reductions = reductions or {name: Reduction(values, seed=seed) for name, values in train.items()}
     train, validation = _inputs(reductions, train), _inputs(reductions, validation)
     best = None
     for settings in LINEAR_SETTINGS if kernel == "linear" else KERNEL_SETTINGS:
@@ -91,15 +122,5 @@ def fit(train, labels, validation, validation_labels, kernel="linear", component
     return best
 
 
-def _reduction(values, components, seed):
-    """(pipeline, spread): what scales and shortens one set, and the square root of the variance that is left."""
-    steps = [StandardScaler()]
-    if values.shape[1] > components:
-        steps.append(PCA(components, svd_solver="randomized", random_state=seed))
-    pipeline = make_pipeline(*steps)
-    spread = np.sqrt(pipeline.fit_transform(values).var(axis=0).sum())
-    return pipeline, spread or 1.0
-
-
 def _inputs(reductions, features):
-    return np.hstack([pipeline.transform(features[name]) / spread for name, (pipeline, spread) in reductions.items()])
+    return np.hstack([reduction(features[name]) for name, reduction in reductions.items()])
