@@ -35,7 +35,7 @@ def test_every_set_has_the_same_say_whatever_its_length_and_unit():
     model = svm.fit(features, np.arange(80) % 3, features, np.arange(80) % 3)
     inputs = model.inputs(features)
     assert inputs.shape == (80, 60 + 2 + 1)
-    assert np.allclose([inputs[:, :60].var(axis=0).sum(), inputs[:, 60:62].var(axis=0).sum()], 1)
+    assert np.allclose([inputs[:, :60].var(axis=0).sum(), inputs[:, 60:62].var(axis=0).sum()], 1 / 3)
     assert model.scores(features).shape == (80, 3)
 
 
