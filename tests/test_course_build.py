@@ -238,6 +238,14 @@ def test_a_solution_that_fails_its_own_check_stops_the_build(course):
     assert "(cell 6, check 3.1): the solution does not pass its own check:\nExercise 3.1: not yet" in said
 
 
+def test_a_check_that_warns_stops_the_build(course):
+    _, said = failing(
+        course, lambda t: t.replace("    half_of", '    __import__("warnings").warn("oh")\n    half_of', 1)
+    )
+    assert "(cell 6, check 3.1): a check prints text and nothing else" in said
+    assert "UserWarning: oh" in said
+
+
 def test_an_output_that_shows_a_solution_stops_the_build(course):
     _, said = failing(
         course,
@@ -315,6 +323,11 @@ CHANGES = {
         "solutions",
         lambda c, n: c["check-3-1"].update(outputs=[]),
         "cell check-3-1: the check has not been run, it has no stored output",
+    ),
+    "check with a warning": (
+        "solutions",
+        lambda c, n: c["check-3-1"]["outputs"].append({"output_type": "stream", "name": "stderr", "text": ["w"]}),
+        "cell check-3-1: the check prints more than text",
     ),
     "error": (
         "solutions",

@@ -53,12 +53,15 @@ def checked_cells(course, lab, text=None):
 
 
 def check_run(lab, cells, run):
-    """Raise a CourseError where a solution's own checks do not pass, or an output tells a solution."""
+    """Raise a CourseError where a solution's own checks do not pass, or an output is not fit to be stored."""
     secrets = solution_secrets(lab.path, cells)
     for cell, ran in zip(cells, run.notebook["cells"], strict=True):
         text = "".join(output_text(output) for output in ran.get("outputs", ()))
         if cell.check and run.progress.get(cell.check, {"state": "correct"})["state"] != "correct":
             raise SourceError(lab.path, cell.line, f"the solution does not pass its own check:\n{text}", cell)
+        if cell.check and any(output.get("name") != "stdout" for output in ran["outputs"]):
+            message = "a check prints text and nothing else, as nbval compares it: no warnings, no figures; it leaves"
+            raise SourceError(lab.path, cell.line, f"{message}\n{text}", cell)
         if any(output["output_type"] == "error" for output in ran.get("outputs", ())):
             raise SourceError(lab.path, cell.line, f"the cell leaves an error:\n{text}", cell)
         for exercise, statement in find_leaks(secrets, text):
@@ -205,8 +208,11 @@ def _unfit_outputs(stored, name, lab):
     for cell in stored["cells"]:
         where = f"{name} cell {cell['id']}"
         outputs = cell.get("outputs", ())
-        if cell["id"].startswith("check-") and not (cell.get("execution_count") and outputs):
-            found.append(f"{where}: the check has not been run, it has no stored output; {_mend(lab, 'build')}")
+        if cell["id"].startswith("check-"):
+            if not (cell.get("execution_count") and outputs):
+                found.append(f"{where}: the check has not been run, it has no stored output; {_mend(lab, 'build')}")
+            elif any(output.get("name") != "stdout" for output in outputs):
+                found.append(f"{where}: the check prints more than text, nbval compares that; {_mend(lab, 'build')}")
         if any(output["output_type"] == "error" for output in outputs):
             found.append(f"{where}: an error is stored; {_mend(lab, 'build')}")
     return found
