@@ -111,9 +111,10 @@ def test_the_whole_course_moves_to_a_fork_and_back(tmp_path):
         return {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
     before, home = files(), load_course(tmp_path)
+    problems = building.check(home)
     move(home, "https://github.com/someone-else/a-fork", "v9.9", say=str)
     moved = load_course(tmp_path)
-    assert building.check(moved) == []
+    assert set(building.check(moved)) <= set(problems)
     assert update_readme(moved, check=True)
     assert not [path for path, text in files().items() if home.slug.encode() in text]
     move(moved, home.address, home.revision, say=str)
