@@ -215,11 +215,11 @@ def test_check_prints_the_three_states(halve, capsys):
     checks.check("99.1", lambda x: 2 * x)
     out = capsys.readouterr().out
     assert "not yet, 0 of 3 points" in out
-    assert "✘ arrays are halved" in out
+    assert "✘ 0/2 arrays are halved" in out
     assert 'hint("99.1")' in out
     checks.check("99.1", lambda x: x / 2)
     assert capsys.readouterr().out == (
-        "Exercise 99.1 · half of it: correct, 3 of 3 points\n  ✔ arrays are halved\n  ✔ numbers are halved\n"
+        "Exercise 99.1 · half of it: correct, 3 of 3 points\n  ✔ 2/2 arrays are halved\n  ✔ 1/1 numbers are halved\n"
     )
 
 
@@ -228,6 +228,36 @@ def test_check_says_the_same_twice(halve, capsys):
         checks.check("99.1", lambda x: np.round(x, 1))
     first, second = np.array_split(capsys.readouterr().out.splitlines(), 2)
     assert list(first) == list(second)
+
+
+def test_the_same_reason_is_given_once_and_prints_are_shown(halve, capsys):
+    def fails(x):
+        print("x has type", type(x).__name__)
+        raise ValueError("no")
+
+    checks.check("99.1", fails)
+    out = capsys.readouterr().out
+    assert out.count("ValueError: no") == 1
+    assert "for the same reason" in out
+    assert "In the case 'array' your function printed:\n      x has type ndarray" in out
+
+
+def test_a_value_instead_of_the_function_is_told(halve, capsys):
+    checks.check("99.1", 0.5)
+    assert "by its name without brackets" in capsys.readouterr().out
+
+
+def test_a_renamed_argument_is_told(halve, capsys):
+    checks.check("99.1", lambda y: y / 2)
+    assert "Keep the names of the arguments" in capsys.readouterr().out
+
+
+def test_trying_something_else_loses_nothing(halve, capsys):
+    checks.check("99.1", lambda x: x / 2)
+    checks.check("99.1", lambda x: x)
+    capsys.readouterr()
+    checks.progress("99")
+    assert "3 of 3 points" in capsys.readouterr().out
 
 
 def test_hints_go_one_level_each_time(halve, capsys):
@@ -318,6 +348,10 @@ class TestExpect:
         got[2, 3] = 7
         with pytest.raises(expect.NotYet, match=r"expected 0 at \[2, 3\], got 7; 1 of 25 values differ"):
             expect.close(got, np.zeros((5, 5)), "x")
+
+    def test_numbers_that_look_the_same_get_more_digits(self):
+        with pytest.raises(expect.NotYet, match=r"expected 0\.90196, got 0\.90204"):
+            expect.close(0.90204, 0.90196, "x")
 
     def test_a_mistake_of_another_shape_is_recognised(self):
         with pytest.raises(expect.NotYet, match="transposed"):

@@ -114,9 +114,23 @@ class TestMissingNames:
         self.after(handler, "model = train(features)", missing)
         handler.show(shell, NameError, NameError("x", name="model"), None)
         assert shell.shown == [
-            (NotImplementedError, "Exercise 1.4 comes first: `features` is made by a cell above that stopped there"),
-            (NotImplementedError, "Exercise 1.4 comes first: `model` is made by a cell above that stopped there"),
+            (
+                NotImplementedError,
+                f"Exercise 1.4 comes first: `{name}` is made by a cell above that stopped there. "
+                "Once the exercise is written, run that cell again.",
+            )
+            for name in ("features", "model")
         ]
+
+    def test_an_open_exercise_is_one_line_that_says_how_to_go_on(self, handler, shell):
+        lines = handler.show(shell, NotImplementedError, NotImplementedError("Exercise 1.4"), None)
+        assert len(lines) == 1
+        assert 'reference("1.4")' in lines[0]
+        assert shell.shown[0][0] is NotImplementedError
+
+    def test_another_not_implemented_error_is_shown_whole(self, handler, shell):
+        handler.show(shell, NotImplementedError, NotImplementedError("not for your shape"), None)
+        assert shell.shown == [(NotImplementedError, "not for your shape")]
 
     def test_a_slip_of_the_pen_stays_a_name_error(self, handler, shell):
         self.after(handler, "features = hog(images)", NotImplementedError("Exercise 1.4"))

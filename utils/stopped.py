@@ -6,6 +6,7 @@ later NameError as what it is: the same exercise, still open.
 """
 
 import ast
+import re
 
 _handler = None
 
@@ -21,7 +22,7 @@ def explain_missing_names():
     if shell is None or _handler is not None:
         return
     _handler = MissingNames()
-    shell.set_custom_exc((NameError,), _handler.show)
+    shell.set_custom_exc((NameError, NotImplementedError), _handler.show)
     shell.events.register("post_run_cell", _handler.after_cell)
 
 
@@ -33,18 +34,23 @@ class MissingNames:
         self.just_explained = None
 
     def show(self, shell, kind, error, trace, tb_offset=None):
-        """Show a NameError; as NotImplementedError where an open exercise is the reason."""
+        """Show an error; in one line, as NotImplementedError, where an open exercise is the reason."""
         exercise = self.waiting_for.get(getattr(error, "name", None))
         if exercise is not None:
             self.just_explained = exercise
-            kind, error = (
-                NotImplementedError,
-                NotImplementedError(
-                    f"{exercise} comes first: `{error.name}` is made by a cell above that stopped there"
-                ),
+            text = (
+                f"{exercise} comes first: `{error.name}` is made by a cell above that stopped there. "
+                "Once the exercise is written, run that cell again."
             )
-        lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
-        shell._showtraceback(kind, error, lines)
+        elif kind is NotImplementedError and re.fullmatch(r"Exercise \d+\.\d+", str(error)):
+            number = str(error).split()[1]
+            text = f'{error} is still to be written. To go on without it: give its function reference("{number}").'
+        else:
+            lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+            shell._showtraceback(kind, error, lines)
+            return lines
+        lines = [f"NotImplementedError: {text}"]
+        shell._showtraceback(NotImplementedError, NotImplementedError(text), lines)
         return lines
 
     def after_cell(self, result):

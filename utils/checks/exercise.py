@@ -86,9 +86,7 @@ class Exercise:
         """The three steps in a row, as in a notebook. None where the answer is the untouched stub."""
         cases = self.inputs(rng)
         observed = self.observe(answer, cases)
-        if is_untouched(observed):
-            return None
-        return self.judge(cases, observed)
+        return None if is_untouched(observed) else self.judge(cases, observed)
 
     def default_rng(self):
         """The generator that a notebook's check uses: the same cases every time."""

@@ -148,9 +148,19 @@ def _recognise(got, mistakes, equals):
 
 
 def _difference(got, want, differs):
-    if got.size <= 6:
+    if got.size <= 6 and show(want) != show(got):
         return f"expected {show(want)}, got {show(got)}."
     where = tuple(int(i) for i in np.argwhere(differs)[0])
-    place = ", ".join(str(i) for i in where)
-    values = f"expected {show(want[where])} at [{place}], got {show(got[where])}"
-    return f"{values}; {int(differs.sum())} of {got.size} values differ."
+    place = f" at [{', '.join(str(i) for i in where)}]" if where else ""
+    expected, came = _distinct(want[where].item(), got[where].item())
+    return f"expected {expected}{place}, got {came}; {int(differs.sum())} of {got.size} values differ."
+
+
+def _distinct(want, got):
+    """Two numbers with as many digits as it takes to tell them apart."""
+    texts = show(want), show(got)
+    for digits in range(5, 17):
+        if texts[0] != texts[1]:
+            break
+        texts = f"{want:.{digits}g}", f"{got:.{digits}g}"
+    return texts

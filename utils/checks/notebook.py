@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
-from utils.checks.exercise import exercises, find
+from utils.checks.exercise import exercises, find, is_untouched
+from utils.checks.expect import show
 from utils.files import ROOT, write_text
 
 _hints_given = {}  # exercise id -> how many levels
@@ -25,22 +27,51 @@ def check(exercise_id, answer):
     if _is_reference(answer):
         print(f"{title}: not attempted. The reference stands in for your function and earns no points.")
         return
-    verdicts = exercise.verdicts(answer, exercise.default_rng())
-    if verdicts is None:
+    if not all(callable(part) for part in _parts(answer)):
+        print(f"{title}: not yet. Hand over the function itself, by its name without brackets behind it,")
+        print(f"not what it returns: this is {show(answer)}.")
+        return
+    cases = exercise.inputs(exercise.default_rng())
+    observed = exercise.observe(answer, cases)
+    if is_untouched(observed):
         print(f"{title}: not attempted, 0 of {exercise.points} points")
         print("Replace the line `raise NotImplementedError(…)` by your code, run that cell, then this one.")
         _remember(exercise, "not attempted", 0)
         return
+    verdicts = exercise.judge(cases, observed)
     points = sum(v.points for v in verdicts if v.passed)
     correct = all(v.passed for v in verdicts)
     print(f"{title}: {'correct' if correct else 'not yet'}, {points} of {exercise.points} points")
-    for verdict in verdicts:
-        print(f"  {'✔' if verdict.passed else '✘'} {verdict.name}")
-        for line in verdict.message.splitlines():
-            print(f"      {line}")
+    _print_verdicts(verdicts)
     if not correct:
+        _print_printed(observed)
         print(f'Stuck? hint("{exercise.id}") helps, one step at a time; reference("{exercise.id}") lets you go on.')
     _remember(exercise, "correct" if correct else "not yet", points)
+
+
+def _print_verdicts(verdicts):
+    """One line for each sub-test, with its points and, where it is not passed, why; the same reason once."""
+    said = None
+    for verdict in verdicts:
+        mark, points = ("✔", verdict.points) if verdict.passed else ("✘", 0)
+        print(f"  {mark} {points}/{verdict.points} {verdict.name}")
+        reason = re.sub(r"^in the case '.*?': ", "", verdict.message)
+        if reason and reason == said:
+            print("      for the same reason")
+        elif reason:
+            for line in verdict.message.splitlines():
+                print(f"      {line}")
+        said = reason or said
+
+
+def _print_printed(observed):
+    """The end of what the student's function printed while it was checked."""
+    for case, outcome in observed.items():
+        if lines := outcome["printed"].splitlines()[-5:]:
+            print(f"In the case {case!r} your function printed:")
+            for line in lines:
+                print(f"      {line[:100]}")
+            return
 
 
 def hint(exercise_id):
@@ -62,9 +93,10 @@ def reference(exercise_id):
     if os.environ.get("COURSE_GRADING"):
         raise RuntimeError("reference() is not available while a notebook is graded")
     stand_in = exercise.reference()
-    for part in stand_in if isinstance(stand_in, tuple) else (stand_in,):
+    for part in _parts(stand_in):
         part.is_reference = True
-    print(f"The reference of exercise {exercise.id} stands in for your function. It earns no points.")
+    names = ", ".join(part.__name__ for part in _parts(stand_in))
+    print(f'To use the reference: `{names} = reference("{exercise.id}")`. It earns no points.')
     return stand_in
 
 
@@ -106,7 +138,11 @@ def done(lab):
 
 
 def _is_reference(answer):
-    return any(getattr(part, "is_reference", False) for part in (answer if isinstance(answer, tuple) else (answer,)))
+    return any(getattr(part, "is_reference", False) for part in _parts(answer))
+
+
+def _parts(answer):
+    return answer if isinstance(answer, tuple) else (answer,)
 
 
 def _progress_file():
@@ -136,9 +172,9 @@ def _read():
 
 
 def _remember(exercise, state, points):
-    """Keep the latest verdict; an untouched stub does not erase what was reached before."""
+    """Keep the best verdict so far: nothing that was reached is lost by trying something else."""
     kept = _read()
-    if state == "not attempted" and exercise.id in kept:
+    if exercise.id in kept and kept[exercise.id]["points"] >= points:
         return
     kept[exercise.id] = {"state": state, "points": points}
     try:

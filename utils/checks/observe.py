@@ -145,6 +145,8 @@ def _describe(error):
     message = f"{name}: {text}" if text else name
     if line := _own_line(error):
         message += f"\nin your line {line[0]}: {line[1]}"
+    elif isinstance(error, TypeError) and "unexpected keyword argument" in text:
+        message += "\nKeep the names of the arguments as the exercise has them."
     return "exception", message
 
 
