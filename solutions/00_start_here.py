@@ -6,7 +6,7 @@
 # **You build:** five small functions that lead from a picture to a gallery of galaxies, and meet on the way how every
 # lab of this course works: predict, write, check, ask for a hint, compare.
 #
-# **Time:** 40 minutes of work, 1 minute of CPU · **Before:** some Python and NumPy ·
+# **Time:** 75 minutes of work, 1 minute of CPU · **Before:** some Python and NumPy ·
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/your-name/neural-networks-for-computer-vision/blob/main/labs/00_start_here.ipynb)
 #
 # **Papers:** Illingworth et al. 2013, ApJS 209, 6 (the picture); Lupton et al. 2004, PASP 116, 133 (its colours)
@@ -42,8 +42,9 @@ from utils.checks import check, hint, reference, solution
 # %% [markdown]
 # ## 1 · Is everything in place?
 #
-# The line above names your versions, the device and the seed. The next cell looks closer. Each line should begin with
-# ✔; below a ✘ stands what to do about it.
+# The set-up cell printed your versions, the device that will do the computing, and the *seed*: the number from which all
+# random numbers of a lab follow, so that the same seed gives the same galaxies. The next cell looks closer. Each line should
+# begin with ✔; below a ✘ stands what to do about it.
 
 # %%
 environment.report()
@@ -51,10 +52,10 @@ environment.report()
 # %% [markdown]
 # ## 2 · A first picture
 #
-# In September 2012 NASA released the *eXtreme Deep Field*: a patch of sky in the constellation Fornax, about two
-# arcminutes wide, to which Hubble had returned for ten years, two million seconds of exposure in all. That is about
-# one fifteenth of the diameter of the full Moon. A small version of the public picture comes with scikit-image, where it is
-# called `hubble_deep_field`.
+# In September 2012 NASA released the *eXtreme Deep Field*: a patch of sky in the constellation Fornax to which Hubble had
+# returned for ten years, two million seconds of exposure in all. It is about two arcminutes wide, one fifteenth of the
+# diameter of the full Moon. A small version of the public picture comes with scikit-image, where it is called
+# `hubble_deep_field`.
 
 # %%
 picture = skimage.data.hubble_deep_field()
@@ -73,15 +74,10 @@ print(f"shape {picture.shape}, type {picture.dtype}, values {picture.min()} to {
 # %%
 np.uint8([200]) + np.uint8([100])
 
-# %% [markdown] tags=["answer"]
-# <details><summary>Answer</summary>
-#
-# 44. A `uint8` has room for 256 values; 300 does not fit and wraps around to 300 − 256 = 44, without a word of warning.
-# Turn pixels into floating-point numbers before you calculate with them.
-#
-# </details>
-
 # %% [markdown]
+# 200 and 100 make 44: a `uint8` has room for 256 values, and what does not fit wraps around, 300 − 256 = 44, without a word of
+# warning. Turn pixels into floating-point numbers before you calculate with them.
+#
 # ## 3 · Your first exercise
 #
 # Detection works on brightness alone, so the three colours have to become one number per pixel. We take their mean, and
@@ -90,8 +86,9 @@ np.uint8([200]) + np.uint8([100])
 # $$g = \frac{R + G + B}{3 \cdot 255}.$$
 #
 # An exercise is a cell that starts with `# Exercise`. It holds a function with its name, its arguments and a docstring that
-# says what goes in and what comes out. Replace the line `raise NotImplementedError(…)` by your code. The cell below it
-# checks your function, on other pictures than this one. Run that check now, before you write anything, and see what it says.
+# says what goes in and what comes out. Replace the line `raise NotImplementedError(…)` by your code; leave the names of the
+# function and its arguments as they are. The cell below it checks your function, on other pictures than this one. Run that
+# check now, before you write anything, and see what it says.
 
 
 # %% exercise="0.1"
@@ -121,7 +118,8 @@ check("0.1", to_grey)
 
 # %% [markdown]
 # A check ends in one of three ways: *not attempted*, *not yet*, or *correct*. *Not yet* lists what already works, what
-# does not, and what came out instead. When you are stuck there are three ways on, in this order:
+# does not, and what came out instead; what your function prints is shown too. The points count your best try. When you are
+# stuck there are three ways on, in this order:
 #
 # - `hint("0.1")` gives a nudge; call it again for the approach, and a third time for almost the code;
 # - `to_grey = reference("0.1")` puts a ready-made function in the place of yours, so that you can go on (it earns no points);
@@ -180,18 +178,16 @@ check("0.2", stretch)
 
 # %%
 grey = to_grey(picture)
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
-for axis, (title, shown) in zip(
-    axes,
-    {"as it is": grey, "ten times brighter": 10 * grey, "arcsinh, a = 0.02": stretch(grey, 0.02)}.items(),
-    strict=True,
-):
-    axis.imshow(shown[500:800, 300:600], vmin=0, vmax=1, extent=(300, 600, 800, 500))
+figure, axes = plt.subplots(1, 4, figsize=(10, 3), sharey=True)
+shown = {"as it is": grey, "ten times brighter": 10 * grey, "a = 0.5": stretch(grey, 0.5), "a = 0.05": stretch(grey, 0.05)}
+for axis, (title, values) in zip(axes, shown.items(), strict=True):
+    axis.imshow(values[600:750, 440:590], vmin=0, vmax=1, extent=(440, 590, 750, 600))
     axis.set(title=title, xlabel="x (pixels)")
 axes[0].set_ylabel("y (pixels)");
 
 # %% [markdown]
-# Only the arcsinh stretch shows faint galaxies *and* the inner parts of bright ones.
+# The smaller $a$ lifts the faint galaxies out of the dark, as the factor of ten does, and still shows the inner parts of
+# the bright ones, which the factor of ten burns out.
 #
 # ## 5 · What is noise, and what is a galaxy?
 #
@@ -259,14 +255,18 @@ axis.legend();
 #
 # ## 6 · From pixels to objects
 #
-# A pixel belongs to an object when it is brighter than the level plus a few σ. Pixels that touch form one object. Neighbours
-# are joined by `scipy.ndimage.label`, which numbers the groups 1, 2, 3, …; groups of very few pixels are mostly noise
-# and are dropped.
+# A pixel belongs to an object when it is brighter than the level plus a few σ. Pixels that touch form one object.
+# `scipy.ndimage.label` takes an array of True and False and returns two things: an array of the same shape, in which the
+# pixels of the first group are 1, those of the second 2, and so on, with 0 in between; and the number of groups. Groups of
+# very few pixels are mostly noise and are dropped.
+#
+# This picture has thousands of groups, most of them tiny. `np.bincount(labels.ravel())` counts the pixels of all groups at
+# once, so that you need to look only at the large ones.
 
 
 # %% exercise="0.4"
 # Exercise 0.4
-def find_objects(grey, level, noise, n_sigma=5.0, smallest=10):
+def detect(grey, level, noise, n_sigma=5.0, smallest=10):
     """Centres and brightnesses of the groups of pixels that stand out from the sky.
 
     Parameters
@@ -283,7 +283,8 @@ def find_objects(grey, level, noise, n_sigma=5.0, smallest=10):
     -------
     (n, 3) array of float
         x, y (mean pixel position, each pixel counting the same) and flux (sum of grey - level over its pixels) of each
-        object, the brightest first. Pixels touch when they share an edge, as `scipy.ndimage.label` has it.
+        object, the brightest first. Pixels touch when they share an edge, as `scipy.ndimage.label` has it. Where nothing is
+        found, an array of shape (0, 3).
 
     Examples
     --------
@@ -292,10 +293,11 @@ def find_objects(grey, level, noise, n_sigma=5.0, smallest=10):
     """
     ### BEGIN SOLUTION
     labels, n = scipy.ndimage.label(grey > level + n_sigma * noise)
+    sizes = np.bincount(labels.ravel())
     objects = []
     for number in range(1, n + 1):
-        y, x = np.nonzero(labels == number)
-        if len(x) >= smallest:
+        if sizes[number] >= smallest:
+            y, x = np.nonzero(labels == number)
             objects.append((x.mean(), y.mean(), np.sum(grey[y, x] - level)))
     objects = np.array(objects).reshape(-1, 3)
     return objects[np.argsort(-objects[:, 2])]
@@ -303,24 +305,26 @@ def find_objects(grey, level, noise, n_sigma=5.0, smallest=10):
 
 
 # %% tags=["nbval-check-output"]
-check("0.4", find_objects)
+check("0.4", detect)
 
 # %% [markdown]
-# > **Predict.** The picture has 872 000 pixels. How many objects do you expect above 5 σ?
+# > **Predict.** The picture above has 872 × 1000 pixels. Count the objects in a corner of it by eye. How many do you expect in
+# > the whole? The next cell takes a few seconds.
 
 # %%
 level, noise = sky_level_and_noise(grey)
-objects = find_objects(grey, level, noise)
+objects = detect(grey, level, noise)
 print(f"sky level {level:.4f}, noise {noise:.4f}, {len(objects)} objects")
 
 figure, axis = plt.subplots(figsize=(8, 6))
 axis.imshow(picture)
 axis.plot(objects[:, 0], objects[:, 1], "o", markersize=12, markerfacecolor="none", markeredgecolor="yellow")
-axis.set(xlim=(0, 360), ylim=(260, 0), xlabel="x (pixels)", ylabel="y (pixels)", title="Objects above 5 σ in the upper left corner");
+axis.set(xlim=(0, 360), ylim=(260, 0), xlabel="x (pixels)", ylabel="y (pixels)", title="Objects above 5 σ, upper left corner");
 
 # %% [markdown]
-# Look closely: a large spiral may fall apart into several circles, and two galaxies that touch share one. Where does one
-# object end and the next begin? Labs 13, 16 and 17 are about that question.
+# Faint smudges without a circle are groups of fewer than ten pixels: of the 3196 groups above 5 σ only 771 are larger. And look at
+# (291, 110): two galaxies that touch share one circle. Where does one object end and the next begin? That question comes
+# back when networks find and separate galaxies.
 #
 # ## 7 · Stamps
 #
@@ -337,7 +341,7 @@ def cut_stamp(picture, x, y, size):
     ----------
     picture : (height, width) or (height, width, colours) array
     x, y : float
-        Column and row of the centre; they are rounded to the next pixel.
+        Column and row of the centre; they are rounded to the nearest pixel.
     size : int
         Side in pixels, odd: the centre is the pixel at [size // 2, size // 2].
 
@@ -373,8 +377,8 @@ plotting.gallery(stamps, columns=8, suptitle="The 24 brightest objects, 41 × 41
 #
 # ## 8 · What you measured
 #
-# Each lab ends like this: what it claims, your value, and the band in which our own runs with other seeds fell. The first two
-# rows involve no chance, so their bands have no width.
+# Each lab ends like this: what is measured, your value, the mean of our own runs with five seeds, the *band* in which a run with
+# another seed should fall, and the aim, if there is one. The first two rows involve no chance, so their bands have no width.
 
 # %%
 results.record(
@@ -407,10 +411,11 @@ lab.progress()
 # %% [markdown]
 # ## Stretch tasks
 #
-# - Lower the threshold to 3 σ. How many more objects appear, and how many of them do you believe? Run the detection on
-#   `2 * level - grey`, in which every real source is negative: what it finds there is noise.
+# - Lower the threshold to 3 σ. How many more objects appear, and how many of them do you believe? To find out, run the
+#   detection on pure noise of the same level and σ. Astronomers also use `2 * level - grey`, in which every real source is
+#   negative. Why does that find nothing at all in *this* picture? (Where is its black?)
 # - Measure the colour of each object, mean blue over mean red. Do the smooth galaxies differ from the ones with arms?
-# - Replace `find_objects` by `skimage.measure.regionprops_table` and compare positions and fluxes.
+# - Replace `detect` by `skimage.measure.regionprops_table` and compare positions and fluxes.
 #
 # ## References
 #

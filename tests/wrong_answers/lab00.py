@@ -63,6 +63,11 @@ def scales_by_the_brightest(grey, softening):
     return stretched / np.max(stretched)
 
 
+@wrong("0.2", rejected_by="a whole picture, pixel by pixel")
+def divides_behind_the_bracket(grey, softening):
+    return np.arcsinh(grey) / softening / np.arcsinh(1 / softening)
+
+
 # --- 0.3 sky_level_and_noise
 
 
@@ -101,7 +106,7 @@ def mean_deviation(grey):
     return level, 1.2533 * np.mean(np.abs(grey - level))
 
 
-# --- 0.4 find_objects
+# --- 0.4 detect
 
 
 def _groups(grey, level, noise, n_sigma, smallest, structure=None):
@@ -158,6 +163,26 @@ def fails_on_an_empty_picture(grey, level, noise, n_sigma=5.0, smallest=10):
     return rows[np.argsort(-rows[:, 2])]
 
 
+@wrong("0.4", rejected_by="the example of the docstring: x, y, flux, in this order")
+def takes_the_sky_for_an_object(grey, level, noise, n_sigma=5.0, smallest=10):
+    labels, n = scipy.ndimage.label(grey > level + n_sigma * noise)
+    groups = (np.nonzero(labels == number) for number in range(n + 1))
+    return _sorted([(x.mean(), y.mean(), np.sum(grey[y, x] - level)) for y, x in groups if len(x) >= smallest])
+
+
+@wrong("0.4", rejected_by="a field with noise, the brightest object first")
+def forgets_the_level(grey, level, noise, n_sigma=5.0, smallest=10):
+    groups = _groups(grey, 0.0, noise, n_sigma, smallest)
+    return _sorted([(x.mean(), y.mean(), np.sum(grey[y, x] - level)) for y, x in groups])
+
+
+@wrong("0.4", rejected_by="a field with noise, the brightest object first")
+def sorts_the_columns_apart(grey, level, noise, n_sigma=5.0, smallest=10):
+    groups = _groups(grey, level, noise, n_sigma, smallest)
+    rows = np.array([(x.mean(), y.mean(), np.sum(grey[y, x] - level)) for y, x in groups]).reshape(-1, 3)
+    return -np.sort(-rows, axis=0)
+
+
 # --- 0.5 cut_stamp
 
 
@@ -196,4 +221,12 @@ def one_pixel_off(picture, x, y, size):
     half = size // 2
     padded = np.pad(picture, [(half, half), (half, half)] + [(0, 0)] * (picture.ndim - 2))
     row, column = round(y) + 1, round(x) + 1
+    return padded[row : row + size, column : column + size]
+
+
+@wrong("0.5", rejected_by="the stamp has the picture's type of number")
+def always_float(picture, x, y, size):
+    half = size // 2
+    padded = np.pad(picture.astype(float), [(half, half), (half, half)] + [(0, 0)] * (picture.ndim - 2))
+    row, column = round(y), round(x)
     return padded[row : row + size, column : column + size]

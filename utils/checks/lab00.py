@@ -124,21 +124,23 @@ class Stretch(Exercise):
     @subtest("a whole picture, pixel by pixel")
     def picture(self, cases, observed):
         grey, softening = cases["picture"].values()
-        # The defining equation, solved for the brightness: sinh undoes arcsinh.
-        got = observed["picture"]
-        expect.shape(got, grey.shape, "the stretched picture")
-        back = softening * np.sinh(np.asarray(got, float) * np.arcsinh(1 / softening))
-        expect.close(back, grey, "the brightness that your stretched picture stands for")
+        top = np.arcsinh(1 / softening)
+        mistakes = {
+            "Divide by the softening inside the arcsinh, not behind it.": np.arcsinh(grey) / softening / top,
+            "Divide by arcsinh(1 / softening), not by the brightest pixel.": np.arcsinh(grey / softening)
+            / np.arcsinh(grey.max() / softening),
+        }
+        expect.close(observed["picture"], self.reference()(grey, softening), "the stretched picture", mistakes=mistakes)
 
     @subtest("negative pixels, which noise makes, keep their sign and size")
     def negative(self, cases, observed):
         grey, softening = cases["negative"].values()
-        expect.close(-np.asarray(observed["negative"], float)[grey < 0], self.odd(grey, softening), "negative pixels")
-
-    @staticmethod
-    def odd(grey, softening):
-        """An odd function: the stretched negative pixels are minus those of their absolute values."""
-        return np.log(-grey[grey < 0] / softening + np.hypot(grey[grey < 0] / softening, 1)) / np.arcsinh(1 / softening)
+        wanted = self.reference()(grey, softening)
+        mistakes = {
+            "You cut negative pixels off at 0: leave them, they are noise like the others.": np.maximum(wanted, 0),
+            "You dropped the minus sign of negative pixels.": np.abs(wanted),
+        }
+        expect.close(observed["negative"], wanted, "noise around 0", mistakes=mistakes)
 
     @subtest("a very large softening changes nothing")
     def linear(self, cases, observed):
@@ -217,17 +219,18 @@ class SkyLevelAndNoise(Exercise):
         return got
 
 
-class FindObjects(Exercise):
+class Detect(Exercise):
     id = "0.4"
     title = "from pixels to objects"
     hints = (
-        "Compare the picture with the threshold: that gives True and False, and scipy.ndimage.label numbers "
-        "its groups.",
-        "For each number from 1 to n: np.nonzero(labels == number) gives rows and columns. Keep the group if it is "
-        "large enough; store mean column, mean row, and the sum of brightness minus level. Sort by that at the end.",
-        "labels, n = scipy.ndimage.label(grey > level + n_sigma * noise); for number in range(1, n + 1): "
-        "y, x = np.nonzero(labels == number); if len(x) >= smallest: append (x.mean(), y.mean(), flux); "
-        "then np.array(...).reshape(-1, 3), sorted with np.argsort(-fluxes)",
+        "Compare the picture with the threshold: that gives True and False. scipy.ndimage.label returns two things: "
+        "the numbered groups and how many there are. What does the number 0 stand for?",
+        "sizes = np.bincount(labels.ravel()) counts all groups at once. For each large one, np.nonzero(labels == number)"
+        " gives its rows and columns: keep mean column, mean row, and the sum of brightness minus level. Sort by that "
+        "at the end. np.array(rows).reshape(-1, 3) has three columns even when there are no rows.",
+        "labels, n = scipy.ndimage.label(grey > level + n_sigma * noise); for number in range(1, n + 1): if "
+        "sizes[number] >= smallest: y, x = np.nonzero(labels == number), append (x.mean(), y.mean(), ...); at the end "
+        "objects[np.argsort(-objects[:, 2])]",
     )
 
     def inputs(self, rng):
@@ -253,11 +256,11 @@ class FindObjects(Exercise):
         }
 
     def reference(self):
-        def find_objects(grey, level, noise, n_sigma=5.0, smallest=10):
+        def detect(grey, level, noise, n_sigma=5.0, smallest=10):
             labels = skimage.measure.label(grey > level + n_sigma * noise, connectivity=1)
             return self.catalogue(grey, labels, level, smallest)
 
-        return find_objects
+        return detect
 
     @staticmethod
     def catalogue(grey, labels, level, smallest):
@@ -277,6 +280,7 @@ class FindObjects(Exercise):
             "x is the column and y the row: yours are exchanged.": [[3.5, 11.5, 8.0]],
             "Subtract the level from the flux, and sum instead of averaging.": [[11.5, 3.5, 0.5]],
             "This is the corner, not the mean position.": [[10, 2, 8.0]],
+            "Group 0 is the sky between the objects: begin at 1.": self.with_group_zero(cases["example"]),
         }
         expect.close(observed["example"], [[11.5, 3.5, 8.0]], "the objects", mistakes=mistakes)
 
@@ -287,12 +291,34 @@ class FindObjects(Exercise):
         with_sky = self.catalogue(
             grey, skimage.measure.label(grey > level + 5 * cases["field"]["noise"], connectivity=1), 0.0, 10
         )
+        weighted, sorted_apart = self.weighted(cases["field"]), -np.sort(-wanted, axis=0)
         mistakes = {
+            "This is the centre of light; here each pixel counts the same.": weighted,
+            "You sorted each column by itself, which tears the objects apart: use np.argsort.": sorted_apart,
+            "The threshold is level + n_sigma * noise: the level is missing.": self.reference()(
+                **cases["field"] | {"level": 0.0}
+            ),
             "The flux still contains the sky: subtract the level from each pixel.": with_sky,
             "The order is from faint to bright: turn it round.": wanted[::-1],
             "x is the column and y the row: yours are exchanged.": wanted[:, [1, 0, 2]],
         }
         expect.close(observed["field"], wanted, "the objects", mistakes=mistakes)
+
+    @staticmethod
+    def with_group_zero(case):
+        grey, level = case["grey"], case["level"]
+        sky = grey <= level + 5 * case["noise"]
+        y, x = np.nonzero(sky)
+        return [[11.5, 3.5, 8.0], [x.mean(), y.mean(), np.sum(grey[sky] - level)]]
+
+    @staticmethod
+    def weighted(case):
+        """The catalogue with centres of light."""
+        grey, level = case["grey"], case["level"]
+        labels = skimage.measure.label(grey > level + 5 * case["noise"], connectivity=1)
+        regions = [r for r in skimage.measure.regionprops(labels, grey - level) if r.num_pixels >= 10]
+        rows = [(*r.centroid_weighted[::-1], r.image_intensity[r.image].sum()) for r in regions]
+        return np.array(sorted(rows, key=lambda row: -row[2]))
 
     @subtest("pixels that meet at a corner alone belong to two objects")
     def corners(self, cases, observed):
@@ -345,14 +371,16 @@ class CutStamp(Exercise):
 
     def compare(self, cases, observed, name):
         case = cases[name]
-        cut, exchanged = self.reference(), case | {"x": case["y"], "y": case["x"]}
+        cut, x, y, half = self.reference(), case["x"], case["y"], case["size"] // 2
+        sliced = case["picture"][round(y) - half : round(y) + half + 1, round(x) - half : round(x) + half + 1]
         mistakes = {
-            "Rows are y and columns are x: yours are exchanged.": cut(**exchanged),
-            "Round to the nearest pixel; int() always rounds down.": cut(
-                **case | {"x": int(case["x"]), "y": int(case["y"])}
-            ),
+            "Rows are y and columns are x: yours are exchanged.": cut(**case | {"x": y, "y": x}),
+            "Round to the nearest pixel; int() always rounds down.": cut(**case | {"x": int(x), "y": int(y)}),
+            "Round to the nearest pixel, not up.": cut(**case | {"x": -int(-x // 1), "y": -int(-y // 1)}),
+            "One row and column are missing: the slice ends behind the last pixel.": cut(**case)[:-1, :-1],
+            "A negative row or column counts from the other end: slice from 0 at least, and fill up.": sliced,
             "The centre sits one pixel off: it belongs at [size // 2, size // 2].": cut(
-                **case | {"x": case["x"] + 1, "y": case["y"] + 1}
+                **case | {"x": x + 1, "y": y + 1}
             ),
         }
         expect.close(observed[name], cut(**case), "the stamp", mistakes=mistakes)
@@ -373,3 +401,9 @@ class CutStamp(Exercise):
     def edges(self, cases, observed):
         for name in ("left edge", "corner", "larger than the picture"):
             self.compare(cases, observed, name)
+
+    @subtest("the stamp has the picture's type of number")
+    def same_type(self, cases, observed):
+        for name in ("inside", "corner"):
+            got, wanted = np.asarray(observed[name]).dtype.name, cases[name]["picture"].dtype.name
+            expect.equal(got, wanted, "type", mistakes={"np.zeros takes a dtype.": "float64"})
