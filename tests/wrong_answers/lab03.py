@@ -1,5 +1,7 @@
 """Plausible wrong answers of lab 03, each with the sub-test that has to reject it."""
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 from keras import layers
@@ -93,7 +95,7 @@ def returns_double_precision(images, training_images):
 
 # 3.2 softmax and cross-entropy
 
-SOFTMAX = "softmax: the probabilities of one image sum to 1 and agree with Keras"
+SOFTMAX = "softmax: the probabilities of one image sum to 1 and agree with the library"
 SOFTMAX_LARGE = "softmax: logits of a thousand do not overflow"
 LOSS = "cross-entropy: one number for each image, minus the logarithm of what its true class got"
 KNOWS_NOTHING = "cross-entropy: a network that knows nothing of ten classes pays ln 10"
@@ -212,7 +214,7 @@ for name, conv in {
     "forgets_the_channels": lambda kernel_size, channels, filters: kernel_size**2 * filters + filters,
     "counts_a_bias_for_each_channel": lambda kernel_size, channels, filters: (kernel_size**2 + 1) * channels * filters,
     "takes_a_one_dimensional_kernel": lambda kernel_size, channels, filters: kernel_size * channels * filters + filters,
-    "adds_a_bias_for_each_channel": lambda kernel_size, channels, filters: kernel_size**2 * channels * filters + channels,
+    "adds_a_bias_for_each_channel": lambda kernel_size, channels, filters: (kernel_size**2 * filters + 1) * channels,
 }.items():
     add_wrong("3.3", CONV, (right_dense, conv), f"conv_{name}")
 
@@ -463,7 +465,7 @@ PARAMETERS = "the number of parameters is that of these layers and no others"
 def small(
     input_shape,
     n_classes,
-    filters=(32, 64, 64),
+    filters=(32, 64, 128),
     rate=0.25,
     *,
     bin_first=True,
@@ -496,7 +498,7 @@ def small(
 
 
 def with_options(**options):
-    def answer(input_shape, n_classes, filters=(32, 64, 64), rate=0.25):
+    def answer(input_shape, n_classes, filters=(32, 64, 128), rate=0.25):
         return small(input_shape, n_classes, filters, rate, **options)
 
     return answer
@@ -521,22 +523,22 @@ for rejected_by, name, options in (
 
 
 @wrong("3.7", rejected_by=LAST_DROPOUT)
-def fixes_the_rate(input_shape, n_classes, filters=(32, 64, 64), rate=0.25):
+def fixes_the_rate(input_shape, n_classes, filters=(32, 64, 128), rate=0.25):
     return small(input_shape, n_classes, filters, 0.25)
 
 
 @wrong("3.7", rejected_by=BLOCK)
-def fixes_the_filters(input_shape, n_classes, filters=(32, 64, 64), rate=0.25):
-    return small(input_shape, n_classes, (32, 64, 64), rate)
+def fixes_the_filters(input_shape, n_classes, filters=(32, 64, 128), rate=0.25):
+    return small(input_shape, n_classes, (32, 64, 128), rate)
 
 
 @wrong("3.7", rejected_by=OUTPUT)
-def fixes_the_classes(input_shape, n_classes, filters=(32, 64, 64), rate=0.25):
+def fixes_the_classes(input_shape, n_classes, filters=(32, 64, 128), rate=0.25):
     return small(input_shape, 4, filters, rate)
 
 
 @wrong("3.7", rejected_by=OUTPUT)
-def returns_a_tensor(input_shape, n_classes, filters=(32, 64, 64), rate=0.25):
+def returns_a_tensor(input_shape, n_classes, filters=(32, 64, 128), rate=0.25):
     return small(input_shape, n_classes, filters, rate).output
 
 
@@ -586,14 +588,14 @@ def bins_that_take_in_everything(correct, values, edges):
 
 
 def bins_that_lose_the_last_edge(correct, values, edges):
-    inside = [(values >= low) & (values < high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    inside = [(values >= low) & (values < high) for low, high in pairwise(edges)]
     count = np.array([chosen.sum() for chosen in inside])
     with np.errstate(all="ignore"):
         return np.array([correct[chosen].sum() for chosen in inside]) / count, count
 
 
 def bins_that_end_with_their_edge(correct, values, edges):
-    inside = [(values > low) & (values <= high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    inside = [(values > low) & (values <= high) for low, high in pairwise(edges)]
     count = np.array([chosen.sum() for chosen in inside])
     with np.errstate(all="ignore"):
         return np.array([correct[chosen].sum() for chosen in inside]) / count, count
