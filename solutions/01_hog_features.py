@@ -111,11 +111,16 @@ def grey_picture(images):
 
 grey_of = {o: {s: grey_picture(colours_of[o][s]) for s in SPLITS} for o in ORIENTATIONS}
 
-corners = grey_of["upright"]["train"][:, :8, :8]
-sky_noise = 1.4826 * np.median(np.abs(corners - np.median(corners)))  # robust: a bright corner does not matter
-print(
-    f"noise of a pixel: {upright.train.images[:, :8, :8].std():.2f} before, {sky_noise:.2f} after averaging and smoothing"
-)
+
+def noise_in_the_corner(pictures):
+    """Standard deviation of the sky, robust: a bright corner here and there does not matter."""
+    corner = pictures[:, :8, :8]
+    return 1.4826 * np.median(np.abs(corner - np.median(corner)))
+
+
+sky_noise = noise_in_the_corner(grey_of["upright"]["train"])
+before = noise_in_the_corner(upright.train.images[..., 1])
+print(f"noise of a pixel: {before:.2f} in one band, {sky_noise:.2f} after averaging and smoothing")
 
 figure, axes = plt.subplots(1, 2, figsize=(6, 3))
 for axis, picture, title in zip(
@@ -129,7 +134,7 @@ for axis, picture, title in zip(
 plt.show()
 
 # %% [markdown]
-# *The same spiral before and after smoothing: the noise goes, the arms stay.*
+# *The same spiral before and after smoothing, stretched to show faint light: the noise goes, the arms stay.*
 #
 # ## 2 · A first model, and a bad one
 #
@@ -142,7 +147,7 @@ plt.show()
 # wins. Its setting $C$ says how dearly training examples on the wrong side are paid for.
 #
 # Three things are done to features before. They are scaled to mean 0 and standard deviation 1, so that no feature counts
-# more because of its unit. Of a long vector the first 60 **principal components** are kept, the directions in which the
+# more because of its unit. Of a long vector the first 100 **principal components** are kept, the directions in which the
 # training examples differ most. And $C$ is chosen on the validation set.
 
 
@@ -159,7 +164,7 @@ rows = {split: stretched[split].reshape(len(stretched[split]), -1) for split in 
 for C in (1e-4, 1e-3, 1e-2):
     model = make_pipeline(
         StandardScaler(),
-        PCA(60, svd_solver="randomized", random_state=lab.seed),
+        PCA(100, svd_solver="randomized", random_state=lab.seed),
         LinearSVC(C=C, dual=False),
     )
     model.fit(rows["train"], labels_of["upright"]["train"])
@@ -347,7 +352,7 @@ for axis, title in zip(axes, ("an edge-on galaxy", "votes of its cells"), strict
 plt.show()
 
 # %% [markdown]
-# *The cells in the middle see edges along the disc; cells on the sky see nothing worth a line.*
+# *The votes, before normalisation: cells in the middle see edges along the disc, cells on the sky next to nothing.*
 #
 # ### 5.1 The gradient
 #
@@ -391,8 +396,8 @@ def gradients(image):
     Examples
     --------
     >>> magnitude, orientation = gradients(np.array([[0, 1, 2], [3, 4, 5], [6, 7, 8]]))
-    >>> magnitude[1, 1].round(3), orientation[1, 1].round(1)     # right - left = 2, below - above = 6
-    (6.325, 71.6)
+    >>> print(magnitude[1, 1].round(3), orientation[1, 1].round(1))    # right - left = 2, below - above = 6
+    6.325 71.6
     """
     ### BEGIN SOLUTION
     image = np.asarray(image, dtype=float)
@@ -520,7 +525,7 @@ def cell_histograms(votes, cell_size=8):
     --------
     >>> cell_histograms(np.ones((17, 24, 9))).shape       # 17 = 2 cells and one row
     (2, 3, 9)
-    >>> cell_histograms(np.ones((17, 24, 9)))[0, 0, 0]
+    >>> print(cell_histograms(np.ones((17, 24, 9)))[0, 0, 0])
     64.0
     """
     ### BEGIN SOLUTION
@@ -579,7 +584,7 @@ def normalise_blocks(cells, block_size=2, epsilon=1e-5):
     >>> blocks = normalise_blocks(np.ones((8, 8, 9)))
     >>> blocks.shape
     (7, 7, 2, 2, 9)
-    >>> blocks[0, 0, 0, 0, 0].round(4)         # 36 equal numbers of length one: 1/6
+    >>> print(blocks[0, 0, 0, 0, 0].round(4))     # 36 equal numbers of length one: 1/6
     0.1667
     """
     ### BEGIN SOLUTION
@@ -754,7 +759,7 @@ print(f"pixels + linear SVM: accuracy {better_pixels:.3f}, the better of the two
 #
 # Pictures have different numbers of keypoints, so one more step is needed: group all descriptors of the training
 # set into 32 clusters, the *words* (Csurka et al. 2004), and describe a picture by how often each word occurs. SIFT is
-# slow, so we use fewer galaxies here: 500 to train, 200 to validate, 400 to test.
+# slow, so we use fewer galaxies here: 500 to train, 200 to validate, 300 to test.
 
 
 # %%
@@ -768,7 +773,7 @@ def sift_descriptors(picture):
     return extractor.descriptors
 
 
-FEWER = {"train": 500, "validation": 200, "test": 400}
+FEWER = {"train": 500, "validation": 200, "test": 300}
 keypoints = {s: [sift_descriptors(picture) for picture in grey_of["upright"][s][: FEWER[s]]] for s in SPLITS}
 words = KMeans(32, n_init=1, random_state=lab.seed).fit(np.concatenate(keypoints["train"]).astype(float))
 
@@ -843,7 +848,7 @@ def asymmetry(image, sky_noise=0.0):
 
     Examples
     --------
-    >>> asymmetry(np.array([[0.0, 1.0], [0.0, 0.0]]))
+    >>> print(asymmetry(np.array([[0.0, 1.0], [0.0, 0.0]])))
     2.0
     """
     ### BEGIN SOLUTION
@@ -891,7 +896,7 @@ def gini(values):
 
     Examples
     --------
-    >>> gini(np.array([1.0, 3.0]))
+    >>> print(gini(np.array([1.0, 3.0])))
     0.5
     """
     ### BEGIN SOLUTION
@@ -989,6 +994,8 @@ rows = {
     "colours": ["colours"],
     "astronomers' numbers": ["C, A, Gini, M20", "colours"],
     "HoG + colours": ["HoG", "colours"],
+    "HoG + C, A, Gini, M20": ["HoG", "C, A, Gini, M20"],
+    "HoG + astronomers' numbers": ["HoG", "C, A, Gini, M20", "colours"],
     "all together": ["pixels, stretched", "colour histogram", "texture", "HoG", "C, A, Gini, M20", "colours"],
 }
 models = {}
@@ -1011,19 +1018,33 @@ plt.show()
 # *Designed features beat pixels under a linear SVM; the kernel helps most where the features are rawest; together they are
 # far better than any of them alone.*
 #
-# A kernel SVM on stretched pixels comes close to HoG. It compares a galaxy with training galaxies pixel by pixel, and since
-# ours are centred, upright and alone on their stamp, that works. The test sets hold 1000 galaxies: differences below about
-# 0.015 are chance.
+# Two honest remarks. A kernel SVM on stretched pixels comes close to HoG: it compares a galaxy with training galaxies pixel
+# by pixel, and since ours are centred, upright and alone on their stamp, that works. And the test set holds 1000 galaxies:
+# differences below about 0.015 are chance.
 #
 # ### The feature that was left out
 #
-# HoG with a kernel SVM seems to end at one height, and no longer training or finer setting lifts it much: what it was not
-# given, it cannot use. Our grey pictures left out the colour. Two numbers, $g - r$ and $r - i$, are poor features alone.
-# Compare `HoG` with `HoG + colours`.
+# Our grey pictures left out the colour. Two numbers, $g - r$ and $r - i$, are the poorest features of the table when they
+# stand alone.
+#
+# **Predict:** What do they add to HoG? And which other property of a galaxy does HoG not see, by its very construction?
 
 # %%
+steps = ("HoG", "HoG + colours", "HoG + C, A, Gini, M20", "HoG + astronomers' numbers")
+for title in steps:
+    print(f"{title:26}  wrong: {100 * (1 - accuracy[title, 'linear']):4.1f} %  (linear SVM)")
 gain = accuracy["HoG + colours", "linear"] - accuracy["HoG", "linear"]
-print(f"two colours add {gain:.3f} to the accuracy of HoG (linear SVM)")
+print(f"two colours, 2 numbers beside 1764, raise the accuracy of HoG by {gain:.3f}")
+
+# %% [markdown] tags=["answer"]
+# <details><summary>Answer</summary>
+#
+# Colours take away a quarter to a third of the errors: a red smooth galaxy is an elliptical, however faint. The other property is how
+# the brightness falls from the centre outwards: each block is normalised by itself, so HoG does not know which block is
+# bright. Concentration, Gini coefficient and $M_{20}$ say just that, and help even more. (The kernel SVM gains
+# less from colours: with an equal say for each set, two noisy numbers make up half of every distance.)
+#
+# </details>
 
 # %% [markdown]
 # We knew what was missing, as we had thrown it away. With real data nobody tells you. This is the worry with designed
@@ -1032,16 +1053,16 @@ print(f"two colours add {gain:.3f} to the accuracy of HoG (linear SVM)")
 # ## 9 · Turn the galaxies
 #
 # On the sky, orientation is chance. What do the SVMs that learnt from upright galaxies say to turned ones? We do not turn
-# pixels, which would blur them: the simulator renders 400 test galaxies again at other position angles.
+# pixels, which would blur them: the simulator renders 300 test galaxies again at other position angles.
 #
 # **Predict:** Sketch accuracy against angle, from 0° to 90°, for HoG and for the colour histogram.
 
 # %%
 angles = np.arange(0, 91, 15)
-truth = upright.test.truth[:400].copy()
+truth = upright.test.truth[:300].copy()
 sketches = {name: [] for name in ("HoG", "pixels, stretched", "texture", "colour histogram")}
 for angle in angles:
-    truth["position_angle"] = upright.test.truth["position_angle"][:400] + angle
+    truth["position_angle"] = upright.test.truth["position_angle"][:300] + angle
     images = sky.render(truth, upright.survey, 64, np.random.default_rng([lab.seed, int(angle)]))
     grey = grey_picture(images)
     found = {
@@ -1052,7 +1073,7 @@ for angle in angles:
     }
     for name, reached in sketches.items():
         predicted = models[name, "linear"].predict({name: np.asarray(found[name])})
-        reached.append(metrics.accuracy(upright.test.labels[:400], predicted))
+        reached.append(metrics.accuracy(upright.test.labels[:300], predicted))
 
 figure, axis = plt.subplots()
 for (name, reached), marker in zip(sketches.items(), "os^D", strict=True):
@@ -1064,7 +1085,8 @@ axis.legend(fontsize="small")
 plt.show()
 
 # %% [markdown]
-# *What was learnt from upright galaxies is wrong for turned ones where features know directions; colours do not.*
+# *HoG and pixels know directions, and what they learnt from upright galaxies is wrong for turned ones; texture counts
+# neighbours in four directions and falls half-way; the colour histogram knows no direction.*
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
@@ -1091,8 +1113,8 @@ plotting.pairs(
 plt.show()
 
 # %% [markdown]
-# *Trained and tested on random orientations, pixels and HoG stay below what they reach on upright galaxies; features that
-# do not know directions lose little.*
+# *Trained and tested on random orientations, pixels, HoG and texture stay below what they reach on upright galaxies;
+# features that do not know directions lose nothing but chance.*
 #
 # HoG must now learn every kind at every angle, from the same number of examples. How well can it do with all 4000 training
 # galaxies of the set and a kernel SVM? The same galaxies wait for the network in lab 03, so note this number.
@@ -1185,36 +1207,40 @@ for name, share in changes.items():
     )
 
 plotting.gallery(
-    sky.colour(hubble_images[:16]),
+    sky.colour(hubble_images[:12]),
     [
         f"{class_names[a]}\nturned: {class_names[b]}"
-        for a, b in zip(upright_hubble[:16], upright_quarter[:16], strict=True)
+        for a, b in zip(upright_hubble[:12], upright_quarter[:12], strict=True)
     ],
-    columns=8,
-    size=1.3,
-    suptitle="What an SVM trained on upright simulations says, before and after a quarter turn",
+    columns=6,
+    size=1.6,
+    suptitle="Trained on upright simulations: its label, and that after a quarter turn",
 )
 plt.show()
 
 # %% [markdown]
-# *The brightest galaxies of the picture: many a label depends on how the camera was held.*
+# *The brightest objects of the picture, with labels that you would hardly give.* One of them is not even a galaxy: the cross
+# of light is made by the telescope around a star of our own Milky Way.
+#
+# Three things differ from what the SVM knows: neighbours lie on the same stamp and add edges of their own, bright centres
+# are cut off, and the galaxies are seen more sharply. And red smooth galaxies are called spiral or irregular by a
+# descriptor that cannot see that they are red. How often these labels are wrong we cannot say without labels; that they
+# depend on how the camera was held, we have measured.
 #
 # Another look needs no classifier at all: which galaxies does HoG think are alike? Two pictures are near if their
 # descriptors are.
 
 # %%
 descriptors = np.stack([hog(picture) for picture in hubble_grey])
-chosen = [1, 4, 7]
-shown = []
-for i in chosen:
-    distance = np.linalg.norm(descriptors - descriptors[i], axis=1)
-    shown += list(np.argsort(distance)[:7])
-titles = ["chosen" if k % 7 == 0 else f"neighbour {k % 7}" for k in range(len(shown))]
-plotting.gallery(sky.colour(hubble_images[shown]), titles, columns=7, size=1.3)
+bright = hubble.test.truth[:60]
+chosen = [*np.argsort(-bright["ellipticity"])[:2], np.argmin(bright["ellipticity"])]  # two long objects and a round one
+shown = [k for i in chosen for k in np.argsort(np.linalg.norm(descriptors - descriptors[i], axis=1))[:6]]
+titles = ["chosen" if k % 6 == 0 else f"neighbour {k % 6}" for k in range(len(shown))]
+plotting.gallery(sky.colour(hubble_images[shown]), titles, columns=6, size=1.6)
 plt.show()
 
 # %% [markdown]
-# *Left a galaxy, to its right the six nearest in HoG space: what they share is direction and extent more than kind.*
+# *Left an object, to its right the five nearest in HoG space: they share direction and extent, but neither colour nor kind.*
 #
 # ## 12 · What you measured
 
@@ -1227,7 +1253,7 @@ results.record(
     rotation_loss=accuracy["HoG", "linear"] - accuracy["HoG", "turned"],
     quarter_turn_loss=sketches["HoG"][0] - sketches["HoG"][-1],
     colour_gain=accuracy["HoG + colours", "linear"] - accuracy["HoG", "linear"],
-    all_accuracy=accuracy["all together", "rbf"],
+    all_accuracy=accuracy["all together", "linear"],
     hog_random_accuracy=hog_all_accuracy,
     hog_fast_enough=yours <= 3 * library,
 )

@@ -28,15 +28,15 @@ def test_a_kernel_parts_what_a_line_cannot():
 def test_every_set_has_the_same_say_whatever_its_length_and_unit():
     rng = np.random.default_rng(1)
     features = {
-        "long": 1000 * rng.normal(size=(80, 200)),
-        "short": rng.normal(size=(80, 2)),
-        "constant": np.ones((80, 1)),
+        "long": 1000 * rng.normal(size=(120, 200)),
+        "short": rng.normal(size=(120, 2)),
+        "constant": np.ones((120, 1)),
     }
-    model = svm.fit(features, np.arange(80) % 3, features, np.arange(80) % 3)
+    model = svm.fit(features, np.arange(120) % 3, features, np.arange(120) % 3)
     inputs = model.inputs(features)
-    assert inputs.shape == (80, 60 + 2 + 1)
-    assert np.allclose([inputs[:, :60].var(axis=0).sum(), inputs[:, 60:62].var(axis=0).sum()], 1 / 3)
-    assert model.scores(features).shape == (80, 3)
+    assert inputs.shape == (120, 100 + 2 + 1)
+    assert np.allclose([inputs[:, :100].var(axis=0).sum(), inputs[:, 100:102].var(axis=0).sum()], 1 / 3)
+    assert model.scores(features).shape == (120, 3)
 
 
 def test_statistics_come_from_the_training_part_alone():

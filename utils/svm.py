@@ -39,7 +39,7 @@ class Reduction:
     array([[0., 0.]])
     """
 
-    def __init__(self, train, components=60, seed=0):
+    def __init__(self, train, components=100, seed=0):
         steps = [StandardScaler()]
         if train.shape[1] > components:
             steps.append(PCA(components, svd_solver="randomized", random_state=seed))
