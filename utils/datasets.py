@@ -7,13 +7,14 @@
 >>> data.class_names
 ('elliptical', 'spiral', 'edge-on', 'irregular')
 
-What was made once is kept in ``data/cache`` (or the folder named by ``$COURSE_CACHE``) and read from there the next time. The
-name of a cache file holds a hash of the parameters and one of this code, so that nothing stale is read.
+What was made once is kept in ``data/cache`` (or the folder named by ``$COURSE_CACHE``) and read from there the next
+time. The name of a cache file holds a hash of the parameters and one of this code, so that nothing stale is read.
 """
 
 import hashlib
 import inspect
 import json
+import math
 import os
 import tempfile
 import zipfile
@@ -44,7 +45,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits that share nothing, and what is known of them all. ``survey`` is None where no ``sky.Survey`` fits."""
+    """Three splits that share nothing, and what is known of all. ``survey`` is None where no ``sky.Survey`` fits."""
 
     train: Split
     validation: Split
@@ -116,7 +117,7 @@ def stream(seed, name, split):
     return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=key))
 
 
-# --- morphology ---------------------------------------------------------------------------------------------------------
+# --- morphology -------------------------------------------------------------------------------------------------------
 
 
 # Limits of the r magnitude, as distances from the survey's depth: bright enough to see all, and too faint to be sure.
@@ -156,7 +157,7 @@ def morphology(n_train=4000, n_validation=1000, n_test=1000, size=64, upright=Fa
         "description": (
             f"Simulated galaxies of four kinds as {survey} sees them ({', '.join(seen_by.bands)}; "
             f'{seen_by.pixel_scale}" pixels), r magnitude {bright:.1f} to {faint:.1f}, '
-            f"{'all lying along the x axis' if upright else 'in any orientation'}. Pixels are in units of the sky noise."
+            f"{'all lying along the x axis' if upright else 'in any orientation'}. Pixels in units of the sky noise."
         ),
     }
 
@@ -179,7 +180,7 @@ def _make_morphology(n_train, n_validation, n_test, size, upright, survey, seed)
     return arrays
 
 
-# --- the Hubble Deep Field ----------------------------------------------------------------------------------------------
+# --- a Hubble deep field ----------------------------------------------------------------------------------------------
 
 HUBBLE_TRUTH = np.dtype(
     [
@@ -193,12 +194,13 @@ HUBBLE_TRUTH = np.dtype(
 
 
 def hubble(size=64, threshold=4.0, minimum_area=60):
-    """Galaxies of the Hubble Deep Field, cut out of the picture that ships with scikit-image. No labels.
+    """Galaxies of the Hubble eXtreme Deep Field, cut out of the picture that ships with scikit-image. No labels.
 
-    The picture (WFPC2; NASA, ESA, R. Williams; about 0.15" per pixel) is an 8-bit display picture, not a measurement: its
-    brightness is stretched and cut. All stamps are in ``test``; ``train`` and ``validation`` are empty. Bands are ordered
-    from blue to red, the sky subtracted, in units of the sky noise, as in ``morphology``.
-    Stamps are cut at the picture's own pixels; what lies beyond its edge is filled with zero, the mean of the sky.
+    The picture (ACS and WFC3; Illingworth et al. 2013, ApJS 209, 6; about 0.14" per pixel) is an 8-bit display picture,
+    not a measurement: its brightness is stretched and cut, its blue, green and red are sums of several filters. A few
+    of the objects are stars. All stamps are in ``test``; ``train`` and ``validation`` are empty. Bands are ordered from
+    blue to red, the sky subtracted, in units of the sky noise, as in ``morphology``. Stamps are cut at the picture's
+    own pixels; what lies beyond its edge is filled with zero, the mean of the sky.
 
     Parameters
     ----------
@@ -215,11 +217,12 @@ def hubble(size=64, threshold=4.0, minimum_area=60):
         raise ValueError(f"threshold must be a positive number of sky sigmas, got {threshold!r}")
     return {
         "class_names": (),
-        "bands": ("F450W", "F606W", "F814W"),
+        "bands": ("blue", "green", "red"),
         "survey": None,
         "description": (
-            "Galaxies found in the Hubble Deep Field (NASA/ESA, in scikit-image): an 8-bit display picture, so brightness is "
-            "stretched and cut. Bands from blue to red, sky subtracted, in units of the sky noise. Nobody labelled them."
+            "Galaxies found in the Hubble eXtreme Deep Field (NASA/ESA, in scikit-image): a display picture, so "
+            "brightness is stretched and cut. Bands from blue to red, sky subtracted, in units of the sky noise. "
+            "Without labels."
         ),
     }
 
@@ -252,6 +255,8 @@ def _sky_sigma(picture):
 def _detect(image, threshold, minimum_area):
     """Objects as connected regions above a threshold of the smoothed image, brightest first.
 
+    Where a region has several peaks, a watershed parts it between them.
+
     Parameters
     ----------
     image : (height, width) array
@@ -266,10 +271,17 @@ def _detect(image, threshold, minimum_area):
     (n,) structured array with the columns of ``HUBBLE_TRUTH``
     """
     from scipy import ndimage
+    from skimage.feature import peak_local_max
     from skimage.measure import regionprops
+    from skimage.segmentation import watershed
 
     smooth = ndimage.gaussian_filter(image, 1.5)
-    regions, _ = ndimage.label(smooth > threshold * _sky_sigma(smooth[..., None])[0])
+    above = smooth > threshold * _sky_sigma(smooth[..., None])[0]
+    smoother = ndimage.gaussian_filter(image, 3)
+    peaks = np.zeros(image.shape, int)
+    at = peak_local_max(smoother, min_distance=6, labels=above.astype(int), exclude_border=False)
+    peaks[tuple(at.T)] = np.arange(1, len(at) + 1)
+    regions = watershed(-smoother, peaks, mask=above)
     rows = []
     for region in regionprops(regions, intensity_image=np.maximum(image, 0)):
         if region.area < minimum_area or region.intensity_mean == 0:
@@ -286,12 +298,12 @@ def _cut(pixels, truth, size):
     padded = np.pad(pixels, ((size, size), (size, size), (0, 0)))
     stamps = np.empty((len(truth), size, size, pixels.shape[-1]), np.float32)
     for stamp, row in zip(stamps, truth, strict=True):
-        top, left = (int(round(float(row[axis]) + 0.5 - size / 2)) + size for axis in ("y", "x"))
+        top, left = (math.floor(row[axis] - (size - 1) / 2 + 0.5) + size for axis in ("y", "x"))
         stamp[:] = padded[top : top + size, left : left + size]
     return stamps
 
 
-# --- Galaxy10 DECaLS ----------------------------------------------------------------------------------------------------
+# --- Galaxy10 DECaLS --------------------------------------------------------------------------------------------------
 
 GALAXY10_URL = "https://zenodo.org/records/10845026/files/Galaxy10_DECals.h5"
 GALAXY10_SHA256 = "19aefc477c41bb7f77ff07599a6b82a038dc042f889a111b0d4d98bb755c1571"
@@ -305,8 +317,9 @@ class DownloadError(OSError):
 def galaxy10(size=64, seed=0):
     """Galaxy10 DECaLS: 17 736 real galaxies in ten classes, labelled by Galaxy Zoo volunteers. 2.5 GB over the network.
 
-    Images are 256-px display pictures, averaged down to ``size``, values 0 to 1, bands from blue to red (g, r, z). One in ten
-    galaxies is for validation and one in ten for testing, by ``seed``. Truth: ra, dec [deg], redshift, pixel_scale [arcsec].
+    Images are 256-px display pictures, averaged down to ``size``, values 0 to 1, bands from blue to red (g, r, z). One
+    in ten galaxies is for validation and one in ten for testing, by ``seed``. Truth: ra, dec [deg], redshift,
+    pixel_scale [arcsec].
 
     References
     ----------
@@ -332,8 +345,8 @@ def galaxy10(size=64, seed=0):
         "bands": ("g", "r", "z"),
         "survey": None,
         "description": (
-            "Galaxy10 DECaLS: real galaxies of the DESI Legacy Imaging Surveys in ten classes, labelled by the volunteers of "
-            "Galaxy Zoo. Display pictures with values from 0 to 1, bands from blue to red."
+            "Galaxy10 DECaLS: real galaxies of the DESI Legacy Imaging Surveys in ten classes, labelled by the "
+            "volunteers of Galaxy Zoo. Display pictures with values from 0 to 1, bands from blue to red."
         ),
     }
 
@@ -382,7 +395,7 @@ def fetch(url, sha256, folder=None):
 
 
 def read_galaxy10(path, size=64, seed=0):
-    """Arrays of the three splits, from a file in the format of Galaxy10 DECaLS (HDF5: images, ans, ra, dec, redshift, pxscale)."""
+    """Arrays of the three splits, from a file like Galaxy10 DECaLS (HDF5: images, ans, ra, dec, redshift, pxscale)."""
     import h5py
 
     with h5py.File(path) as file:
@@ -413,7 +426,7 @@ _SETS = {
 }
 
 
-# --- the cache ----------------------------------------------------------------------------------------------------------
+# --- the cache --------------------------------------------------------------------------------------------------------
 
 _told = set()
 
@@ -426,7 +439,7 @@ def _tell(text):
 
 
 def cache_folder():
-    """Where files are kept: ``$COURSE_CACHE``, else ``data/cache``; where that cannot be written, a folder of the user's own.
+    """Where files are kept: ``$COURSE_CACHE``, else ``data/cache``; where one cannot write, a folder of the user's own.
 
     Returns
     -------
@@ -475,7 +488,10 @@ def _cached(name, options, make):
     if path.exists():
         try:
             with np.load(path, allow_pickle=False) as file:
-                return {key: file[key] for key in file.files}
+                arrays = {key: file[key] for key in file.files}
+            if all(f"{split}_{part}" in arrays for split in SPLITS for part in ("images", "truth")):
+                return arrays
+            raise KeyError("a split is missing")
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             print(f"datasets: the cache file {path.name} is damaged and is made again")
     arrays = make()
@@ -493,7 +509,7 @@ def _write(path, arrays):
     """All or nothing: written beside its place, then moved there."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as part:
         try:
-            np.savez(part, allow_pickle=False, **arrays)
+            np.savez(part, **arrays)
         except BaseException:
             part.close()
             os.unlink(part.name)

@@ -6,8 +6,8 @@ Three steps that stay apart, so that the same galaxies can be looked at twice::
     survey = sky.SURVEYS["HSC"]                         # who looks: pixels, PSF, depth, bands
     stamps = sky.render(truth, survey, 64, rng)         # what is seen: (n, 64, 64, bands), in units of the sky noise
 
-``surveys`` holds the instruments, ``profiles`` the formulae of surface brightness, ``galaxies`` the truth table, ``images``
-what makes pixels of it.
+``surveys`` holds the instruments, ``profiles`` the formulae of surface brightness, ``galaxies`` the truth table,
+``images`` what makes pixels of it.
 """
 
 from utils.sky.galaxies import KINDS, TRUTH, draw_galaxies, empty_truth

@@ -6,7 +6,7 @@ KINDS = ("elliptical", "spiral", "edge-on", "irregular")
 CLUMPS = 16
 
 # One row is one galaxy. Lengths in arcsec, angles in degrees, magnitudes AB; x to the right, y along increasing rows.
-# The parts: bulge (Sersic), bar (Gaussian), disc (the rest of the light), companion (Sersic, index 1), clumps (Gaussians).
+# The parts: bulge (Sersic), bar (Gaussian), disc (the rest of the light), companion (exponential), clumps (Gaussians).
 TRUTH = np.dtype(
     [
         ("kind", "U10"),
@@ -61,9 +61,9 @@ def empty_truth(n):
     truth = np.zeros(n, TRUTH)
     truth["kind"] = "spiral"
     truth["magnitude"] = 20
-    for column in ("radius_arcsec", "bulge_radius_arcsec", "bar_radius_arcsec", "companion_radius_arcsec", "clump_size"):
-        truth[column] = 1
-    for column in ("axis_ratio", "bulge_axis_ratio", "companion_axis_ratio", "bulge_index", "arm_count"):
+    lengths = ("radius_arcsec", "bulge_radius_arcsec", "bar_radius_arcsec", "companion_radius_arcsec", "clump_size")
+    ratios = ("axis_ratio", "bulge_axis_ratio", "companion_axis_ratio", "bulge_index", "arm_count")
+    for column in (*lengths, *ratios):
         truth[column] = 1
     truth["arm_pitch"] = 20
     truth["clump_weight"] = 1 / CLUMPS
@@ -156,7 +156,8 @@ def _spiral(t, rng):
     distance = rng.uniform(0.5, 1.8, (n, CLUMPS))
     arm = rng.integers(0, 4, (n, CLUMPS)) % t["arm_count"][:, None]
     angle = np.radians(t["arm_phase"])[:, None] + 2 * np.pi * arm / t["arm_count"][:, None]
-    angle = angle + np.log(2 * distance) / np.tan(np.radians(t["arm_pitch"]))[:, None] + rng.normal(0, 0.12, (n, CLUMPS))
+    angle = angle + np.log(2 * distance) / np.tan(np.radians(t["arm_pitch"]))[:, None]
+    angle = angle + rng.normal(0, 0.12, (n, CLUMPS))
     t["clump_x"] = distance * np.cos(angle) * t["radius_arcsec"][:, None]
     t["clump_y"] = distance * np.sin(angle) * (t["radius_arcsec"] * t["axis_ratio"])[:, None]
     _clumps(t, rng, 0.03, 0.07)

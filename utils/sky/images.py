@@ -24,8 +24,9 @@ SHARPEST = 3.2  # cells that the PSF must be wide, for its Fourier transform to 
 def render(truth, survey, size=64, rng=None, chunk=CHUNK):
     """Picture every galaxy of a truth table, in the middle of its own stamp.
 
-    Profiles are drawn on a grid (finer and finer towards the cusp in the middle), moved to their centres and convolved with
-    the PSF and the pixel by Fourier transforms. Where a pixel is too coarse for the PSF, the grid is finer than the pixels.
+    Profiles are drawn on a grid (finer and finer towards the cusp in the middle), moved to their centres and convolved
+    with the PSF and the pixel by Fourier transforms. Where a pixel is too coarse for the PSF, the grid is finer than
+    the pixels.
 
     Parameters
     ----------
@@ -35,9 +36,9 @@ def render(truth, survey, size=64, rng=None, chunk=CHUNK):
     size : int
         Side of a stamp [pixels].
     rng : numpy.random.Generator, optional
-        Source of the noise: that of the sky and the Poisson noise of the galaxy's own light, both as normal deviates (good where
-        a pixel holds more than a dozen electrons, ``survey.sky_electrons``). None: no noise, and the result is a function of
-        truth and survey alone.
+        Source of the noise: that of the sky and the Poisson noise of the galaxy's own light, both as normal deviates
+        (good where a pixel holds more than a dozen electrons, ``survey.sky_electrons``). None: no noise, and the result
+        is a function of truth and survey alone.
     chunk : int
         Galaxies drawn at a time. It bounds the memory and does not change the result.
 
@@ -59,8 +60,8 @@ def render(truth, survey, size=64, rng=None, chunk=CHUNK):
     >>> stamps.shape, stamps.dtype
     ((2, 48, 48, 3), dtype('float32'))
     """
-    _validate(truth, survey, size, chunk)
-    grid = _Grid(truth, survey, size)
+    _validate(truth, size, chunk)
+    grid = _Grid(survey, size)
     images = np.empty((len(truth), size, size, len(survey.bands)), np.float32)
     pieces = [slice(start, start + chunk) for start in range(0, len(truth), chunk)]
     with ThreadPoolExecutor(THREADS) as threads:
@@ -79,8 +80,8 @@ def colour(stamps, survey=None, stretch=10.0, softening=8.0, bands=(2, 1, 0)):
     stamps : (..., height, width, bands) array
         In units of the sky noise.
     survey : Survey, optional
-        Whose noise they are in units of. With it a galaxy with g - r = 0.45 looks white, a redder one yellow, a bluer one
-        blue; without it a noisy band looks dark.
+        Whose noise they are in units of. With it a galaxy with g - r = 0.45 looks white, a redder one yellow, a bluer
+        one blue; without it a noisy band looks dark.
     stretch, softening : float
         Brightness [sky noise] up to which the stretch is linear, and the Q of the asinh.
     bands : (int, int, int)
@@ -110,7 +111,7 @@ def colour(stamps, survey=None, stretch=10.0, softening=8.0, bands=(2, 1, 0)):
     return pictures.reshape(*stamps.shape[:-1], 3)
 
 
-def _validate(truth, survey, size, chunk):
+def _validate(truth, size, chunk):
     names = getattr(getattr(truth, "dtype", None), "names", None)
     if names is None or np.ndim(truth) != 1:
         raise ValueError("truth must be a table of one row a galaxy, as draw_galaxies or empty_truth make it")
@@ -120,8 +121,9 @@ def _validate(truth, survey, size, chunk):
     for name in ("radius_arcsec", "axis_ratio", "bulge_radius_arcsec", "bulge_index", "bulge_axis_ratio", "clump_size"):
         if not np.all(truth[name] > 0):
             raise ValueError(f"{name} must be positive, got {np.min(truth[name])}")
-    if not np.all(np.isfinite(truth["magnitude"])):
-        raise ValueError("magnitude must be finite")
+    for name in ("magnitude", "x_arcsec", "y_arcsec", "position_angle"):
+        if not np.all(np.isfinite(truth[name])):
+            raise ValueError(f"{name} must be finite")
     shares = np.array([truth[name] for name in SHARES])
     if np.any(shares < 0) or np.any(shares.sum(axis=0) > 1 + 1e-5):
         raise ValueError(f"{', '.join(SHARES)} must be shares of the light: not negative, at most 1 together")
@@ -129,11 +131,6 @@ def _validate(truth, survey, size, chunk):
         raise ValueError(f"size must be at least one pixel, got {size}")
     if chunk < 1:
         raise ValueError(f"chunk must be at least one galaxy, got {chunk}")
-    furthest = max(np.abs(truth[name]).max(initial=0) for name in ("x_arcsec", "y_arcsec"))
-    if not furthest <= size * survey.pixel_scale:
-        raise ValueError(
-            f"x_arcsec and y_arcsec must keep a galaxy near its stamp of {size * survey.pixel_scale:.1f} arcsec, got {furthest}"
-        )
 
 
 def _add_noise(images, survey, rng):
@@ -149,19 +146,19 @@ def _add_noise(images, survey, rng):
 class _Grid:
     """The cells on which galaxies are drawn, and the PSF on them."""
 
-    def __init__(self, truth, survey, size):
+    def __init__(self, survey, size):
         self.survey, self.size = survey, size
-        scale = survey.pixel_scale
-        self.fine = math.ceil(SHARPEST * scale / min(survey.psf_fwhm))  # cells across a pixel
-        self.cell = scale / self.fine
-        # Wrapped round by the Fourier transform, light must not reach the stamp: a margin as wide as the PSF or the shift.
-        shift = max(float(np.abs(truth[name]).max(initial=0)) for name in ("x_arcsec", "y_arcsec"))
-        margin = math.ceil(max(2 * max(survey.psf_fwhm), shift + scale) / self.cell)
-        self.cells = max(2 * fft.next_fast_len(math.ceil(size * self.fine / 2) + margin), 2 * CORE)
+        self.fine = math.ceil(SHARPEST * survey.pixel_scale / min(survey.psf_fwhm))  # cells across a pixel
+        self.cell = survey.pixel_scale / self.fine
+        # The Fourier transform wraps light round: the margin keeps that away from the stamp.
+        wide = size * self.fine
+        margin = math.ceil(2 * max(survey.psf_fwhm) / self.cell)
+        self.cells = 2 * fft.next_fast_len(math.ceil(wide / 2) + margin)
+        self.first = (self.cells - wide) // 2  # first cell of the stamp
+        self.middle = self.first + wide / 2
         self.psf = self._transform_of_psf()
-        sky_noise = survey.sky_noise
         self.weight, self.dust = colour_weight(survey), dust_law(survey)
-        self.to_noise = survey.flux(0.0) / sky_noise
+        self.to_noise = survey.flux(0.0) / survey.sky_noise
 
     def _transform_of_psf(self):
         """(bands, cells, cells / 2 + 1) transform of PSF and cell, their centre on the first cell."""
@@ -174,26 +171,24 @@ class _Grid:
 
     def observe(self, rows, out):
         """Noise-free stamps of some rows, in units of the sky noise, written to out: (n, size, size, bands)."""
-        light = self._bands(rows)
-        spectrum = fft.rfft2(light, overwrite_x=True)
+        # Galaxies are drawn around a corner of cells; a phase moves them by the fraction of a cell that is left.
+        centre = np.stack([rows["y_arcsec"], rows["x_arcsec"]], axis=1).astype(float) / self.cell + self.middle
+        corner = np.rint(centre).astype(int)
+        left_y, left_x = (centre - corner).T
+        spectrum = fft.rfft2(self._bands(rows, corner), overwrite_x=True)
         spectrum *= self.psf
-        # Galaxies are drawn around the middle of the grid, a corner of cells; the phase moves them to their centres.
-        middle = -0.5 if (self.size * self.fine) % 2 else 0.0
-        shift_y = rows["y_arcsec"] / self.cell + middle
-        shift_x = rows["x_arcsec"] / self.cell + middle
-        spectrum *= _phase(shift_y, fft.fftfreq(self.cells))[:, None, :, None]
-        spectrum *= _phase(shift_x, fft.rfftfreq(self.cells))[:, None, None, :]
+        spectrum *= _phase(left_y, fft.fftfreq(self.cells))[:, None, :, None]
+        spectrum *= _phase(left_x, fft.rfftfreq(self.cells))[:, None, None, :]
         seen = fft.irfft2(spectrum, overwrite_x=True)
-        wide = self.size * self.fine
-        first = (self.cells - wide + 1) // 2
-        seen = seen[:, :, first : first + wide, first : first + wide]
+        stamp = slice(self.first, self.first + self.size * self.fine)
+        seen = seen[:, :, stamp, stamp]
         if self.fine > 1:
             seen = seen.reshape(*seen.shape[:2], self.size, self.fine, self.size, self.fine).sum(axis=(3, 5))
         np.copyto(out, np.moveaxis(seen, 1, -1))
 
-    def _bands(self, rows):
+    def _bands(self, rows, corner):
         """(n, bands, cells, cells) light of each cell, in units of the sky noise, before the PSF."""
-        old, disc, young, dust = self._components(rows)
+        old, disc, young, dust = self._components(rows, corner)
         total = 10 ** (-0.4 * rows["magnitude"].astype(float))
         light = np.empty((len(rows), len(self.weight), self.cells, self.cells), np.float32)
         dusty = np.flatnonzero(rows["dust_depth"] > 0)
@@ -210,71 +205,93 @@ class _Grid:
             image[dusty] *= np.exp(depth * np.float32(-self.dust[band]))
         return light
 
-    def _components(self, rows):
+    def _components(self, rows, corner):
         """Old stars, disc, young stars, and the optical depth of dust: (n, cells, cells) each, per square arcsec."""
         shape = (len(rows), self.cells, self.cells)
         old, disc, young, dust = (np.zeros(shape, np.float32) for _ in range(4))
         has_bulge = rows["bulge_fraction"] > 0
-        old[has_bulge] = self._draw(_Bulge(rows[has_bulge]), levels=6)[0]
+        old[has_bulge] = self._draw(_Bulge(rows[has_bulge]), corner[has_bulge], levels=6)[0]
         has_bar = rows["bar_fraction"] > 0
-        old[has_bar] += self._draw(_Bar(rows[has_bar]), levels=0)[0]
+        old[has_bar] += self._draw(_Bar(rows[has_bar]), corner[has_bar], levels=2)[0]
         share = 1 - sum(rows[name] for name in SHARES)
         for part, chosen in ((_Face, ~rows["edge_on"]), (_Side, rows["edge_on"])):
             chosen = chosen & (share > 1e-6)
             if chosen.any():
-                disc[chosen], young[chosen], dust[chosen] = self._draw(part(rows[chosen], share[chosen]), levels=3)
+                drawn = self._draw(part(rows[chosen], share[chosen]), corner[chosen], levels=3)
+                disc[chosen], young[chosen], dust[chosen] = drawn
         has_companion = rows["companion_fraction"] > 0
-        disc[has_companion] += self._draw(_Companion(rows[has_companion]), levels=0)[0]
+        disc[has_companion] += self._draw(_Companion(rows[has_companion]), corner[has_companion])[0]
         has_clumps = rows["clump_fraction"] > 0
-        young[has_clumps] += self._clumps(rows[has_clumps])
+        young[has_clumps] += self._clumps(rows[has_clumps], corner[has_clumps])
         return old, disc, young, dust
 
-    def _draw(self, part, levels):
-        """(outputs, n, cells, cells) surface brightness of a part."""
+    def _draw(self, part, corner, levels=0):
+        """(outputs, n, cells, cells) surface brightness of a part, such that its sum with any smooth PSF is right.
+
+        Where light varies little from cell to cell, its value in the middle of the cell does. Around the galaxy's
+        centre the light is drawn on finer cells, see ``_core``.
+        """
         if part.n == 0:
             return np.zeros((part.outputs, 0, self.cells, self.cells), np.float32)
-        return _sampled(part, self.cells, self.cell, levels)
+        y, x = self._positions(corner)
+        values = part(x[:, None, :], y[:, :, None])
+        if levels:
+            light, core = values[: part.lights], _core(part, self.cell, levels)
+            for row, (down, right) in enumerate(corner):
+                y_of, y_in = _overlap(down, CORE // 2, self.cells)
+                x_of, x_in = _overlap(right, CORE // 2, self.cells)
+                light[:, row, y_in, x_in] = 0
+                y_of, y_in = _overlap(down, CORE // 2 + REACH, self.cells)
+                x_of, x_in = _overlap(right, CORE // 2 + REACH, self.cells)
+                light[:, row, y_in, x_in] += core[:, row, y_of, x_of]
+        return values
 
-    def _clumps(self, rows):
+    def _positions(self, corner):
+        """y and x of the middles of cells from the centre of each galaxy, (n, cells) each [arcsec]."""
+        middles = np.arange(self.cells) + 0.5
+        return (((middles - axis[:, None]) * self.cell).astype(np.float32) for axis in corner.T)
+
+    def _clumps(self, rows, corner):
         """Gaussian clumps. A Gaussian is a product of one in x and one in y, so a stack of them is a matrix product."""
         angle = np.radians(rows["position_angle"])[:, None]
         cos, sin = np.cos(angle), np.sin(angle)
         x = rows["clump_x"] * cos - rows["clump_y"] * sin
         y = rows["clump_x"] * sin + rows["clump_y"] * cos
-        width = np.maximum(rows["clump_size"], 0.5 * self.cell)[..., None]
-        at = _coordinates(self.cells, self.cell)
-        along_x = np.exp(-0.5 * np.square((at - x[..., None]) / width)) / width
-        along_y = np.exp(-0.5 * np.square((at - y[..., None]) / width)) / width
+        width = np.maximum(rows["clump_size"], 0.6 * self.cell)[..., None]
+        at_y, at_x = self._positions(corner)
+        along_x = np.exp(-0.5 * np.square((at_x[:, None, :] - x[..., None]) / width)) / width
+        along_y = np.exp(-0.5 * np.square((at_y[:, None, :] - y[..., None]) / width)) / width
         share = rows["clump_fraction"][:, None] * rows["clump_weight"] / np.float32(2 * np.pi)
         return np.matmul((along_y * share[..., None]).transpose(0, 2, 1), along_x)
 
 
-def _coordinates(cells, cell):
-    return ((np.arange(cells) - (cells - 1) / 2) * cell).astype(np.float32)
-
-
 def _phase(shift, frequency):
     """(n, frequencies) factors that move an image by so many cells."""
-    return np.exp(-2j * np.pi * shift[:, None].astype(float) * frequency).astype(np.complex64)
+    return np.exp(-2j * np.pi * shift[:, None] * frequency).astype(np.complex64)
 
 
-def _sampled(part, cells, cell, levels):
-    """Surface brightness on a square grid around the origin, such that its sum with any smooth PSF is right.
+def _overlap(centre, reach, cells):
+    """Slices of a patch that reaches so far on both sides of a centre, and of the grid, where both are."""
+    start, stop = max(centre - reach, 0), min(centre + reach, cells)
+    stop = max(start, stop)
+    return slice(start - centre + reach, stop - centre + reach), slice(start, stop)
 
-    Where light varies little from cell to cell, its value in the middle of the cell does. The middle of the grid is drawn again
-    with cells half as wide, and so on: where a profile has a cusp, the cells are as small as it needs. The light of the fine
-    cells is then handed to the coarse ones around them with weights that keep its position and its spread.
+
+def _core(part, cell, levels):
+    """(lights, n, CORE + 2 REACH, CORE + 2 REACH) light of the middle of galaxies, drawn on cells half as wide.
+
+    The middle of these is drawn again on cells half as wide, and so on: where a profile has a cusp, the cells are as
+    small as it needs. The light of fine cells is handed to the coarse ones around them with weights that keep its
+    position and spread.
     """
-    at = _coordinates(cells, cell)
-    values = part(at[None, None, :], at[None, :, None])
-    if levels:
-        light = values[: part.lights]
-        core = slice(cells // 2 - CORE // 2, cells // 2 + CORE // 2)
-        light[:, :, core, core] = 0
-        fine = _sampled(part, 2 * CORE, cell / 2, levels - 1)[: part.lights]
-        around = slice(core.start - REACH, core.stop + REACH)
-        light[:, :, around, around] += _HAND_DOWN @ fine @ _HAND_DOWN.T
-    return values
+    at = ((np.arange(2 * CORE) - CORE + 0.5) * (cell / 2)).astype(np.float32)
+    light = part(at[None, None, :], at[None, :, None])[: part.lights]
+    if levels > 1:
+        inner = slice(CORE // 2, CORE + CORE // 2)
+        around = slice(inner.start - REACH, inner.stop + REACH)
+        light[:, :, inner, inner] = 0
+        light[:, :, around, around] += _core(part, cell / 2, levels - 1)
+    return _HAND_DOWN @ light @ _HAND_DOWN.T
 
 
 def _hand_down():
@@ -393,5 +410,7 @@ class _Side(_Part):
         length = self.column("radius_arcsec") / np.float32(1.678)
         height = length * self.column("axis_ratio")
         light = profiles.edge_on(u, v, length, height) * self.share
-        dust = self.column("dust_depth") * np.exp(-np.abs(u) / (2 * length) - np.square(v / (np.float32(0.35) * height)))
+        dust = self.column("dust_depth") * np.exp(
+            -np.abs(u) / (2 * length) - np.square(v / (np.float32(0.35) * height))
+        )
         return np.stack([light, np.zeros_like(light), dust])

@@ -1,7 +1,7 @@
 """Surface brightness of the parts of a galaxy, and of a star.
 
-Each profile is normalised so that its integral over the plane is one. Positions and lengths are in the same unit (arcsec);
-arguments broadcast against each other as in NumPy, and float32 stays float32.
+Each profile is normalised so that its integral over the plane is one. Positions and lengths are in the same unit
+(arcsec); arguments broadcast against each other as in NumPy, and float32 stays float32.
 """
 
 import numpy as np
@@ -24,8 +24,8 @@ def sersic_b(index):
 def sersic(x, y, radius, index, axis_ratio):
     """Sersic profile with elliptical isophotes along the x axis.
 
-    I(r) is proportional to exp(-b (r / radius)^(1/index)); index 4 is de Vaucouleurs' profile of ellipticals, 1 an exponential
-    disc, 0.5 a Gaussian.
+    I(r) is proportional to exp(-b (r / radius)^(1/index)); index 4 is de Vaucouleurs' profile of ellipticals, 1 an
+    exponential disc, 0.5 a Gaussian.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ def spiral_arms(distance, angle, count, pitch, phase, sharpness):
     """How much brighter than the mean of its ring a point of a disc with logarithmic spiral arms is.
 
     The ridge of an arm lies at angle = phase + ln(distance) / tan(pitch). Around a ring the factor is a von Mises
-    distribution, exp(sharpness cos(psi)) / I0(sharpness): its mean is exactly one, so arms move light but do not add any.
+    distribution, exp(sharpness cos(psi)) / I0(sharpness): its mean is exactly one, so arms move light but do not add
+    any.
 
     Parameters
     ----------

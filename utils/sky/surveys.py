@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# How a colour g - r of 1 mag spreads over the spectrum: magnitude minus r magnitude, at these wavelengths [nm].
-# Made from the mean colours of E to Scd galaxies in Fukugita, Shimasaku & Ichikawa 1995, PASP 107, 945; beyond 1000 nm an
+# How a colour g - r of 1 mag spreads over the spectrum: magnitude minus r magnitude, at these wavelengths [nm]. Made
+# from the mean colours of E to Scd galaxies in Fukugita, Shimasaku & Ichikawa 1995, PASP 107, 945; beyond 1000 nm an
 # extension by eye (r - H is about 1.3 for an elliptical with g - r = 0.77).
 _WAVELENGTHS = (350.0, 430.0, 480.0, 620.0, 770.0, 900.0, 1100.0, 1400.0, 1800.0)
 _MAGNITUDES = (3.2, 1.7, 1.0, 0.0, -0.5, -0.8, -1.1, -1.4, -1.7)
@@ -84,8 +84,8 @@ class Survey:
     def sky_noise(self):
         """(bands,) standard deviation of the sky in one pixel, in units of flux.
 
-        A point source fitted with the PSF P is measured to sigma / sqrt(sum P^2) (King 1983, PASP 95, 163). For a Moffat
-        profile of width alpha, 1 / sum P^2 = pi alpha^2 (2 beta - 1) / (beta - 1)^2, so the depth gives sigma.
+        A point source fitted with the PSF P is measured to sigma / sqrt(sum P^2) (King 1983, PASP 95, 163). For a
+        Moffat profile of width alpha, 1 / sum P^2 = pi alpha^2 (2 beta - 1) / (beta - 1)^2, so the depth gives sigma.
         """
         beta = self.psf_beta
         alpha = np.array(self.psf_fwhm) / self.pixel_scale / (2 * np.sqrt(2 ** (1 / beta) - 1))
@@ -128,8 +128,8 @@ def dust_law(survey):
 SURVEYS = {
     survey.name: survey
     for survey in (
-        # PSF: median FWHM of each band (Xin et al. 2018, AJ 156, 222; r 1.32" in the DR12 overview, sdss.org/dr12/scope);
-        # 5-sigma PSF magnitudes: sdss.org/dr12/scope, sky: SDSS DR7 quartiles (r 20.86).
+        # PSF: median FWHM of each band (Xin et al. 2018, AJ 156, 222; r 1.32" in the DR12 overview,
+        # sdss.org/dr12/scope); 5-sigma PSF magnitudes: sdss.org/dr12/scope, sky: SDSS DR7 quartiles (r 20.86).
         Survey(
             name="SDSS",
             bands=("g", "r", "i"),
@@ -141,8 +141,8 @@ SURVEYS = {
             sky_brightness=(21.84, 20.86, 20.16),
             zero_point=22.5,
         ),
-        # Abbott et al. 2021, ApJS 255, 20 (DR2): median FWHM and depth at 10 sigma in 1.95" (24.7, 24.4, 23.8) less 0.75 mag;
-        # sky: Abbott et al. 2018, ApJS 239, 18.
+        # Abbott et al. 2021, ApJS 255, 20 (DR2): median FWHM and depth at 10 sigma in 1.95" (24.7, 24.4, 23.8) less
+        # 0.75 mag; sky: Abbott et al. 2018, ApJS 239, 18.
         Survey(
             name="DES",
             bands=("g", "r", "i"),
@@ -166,8 +166,8 @@ SURVEYS = {
             sky_brightness=(21.4, 20.6, 19.7),
             zero_point=27.0,
         ),
-        # ACS/WFC in the GOODS fields: Giavalisco et al. 2004, ApJ 600, L93 (10 sigma in 0.2" less 0.75 mag; F814W about as
-        # F775W); sky: zodiacal light, ACS Instrument Handbook, chapter 9. FWHM of the drizzled PSF about 0.1".
+        # ACS/WFC in the GOODS fields: Giavalisco et al. 2004, ApJ 600, L93 (10 sigma in 0.2" less 0.75 mag; F814W about
+        # as F775W); sky: zodiacal light, ACS Instrument Handbook, chapter 9. FWHM of the drizzled PSF about 0.1".
         Survey(
             name="HST",
             bands=("F435W", "F606W", "F814W"),
@@ -179,8 +179,8 @@ SURVEYS = {
             sky_brightness=(23.4, 22.7, 22.5),
             zero_point=26.0,
         ),
-        # Euclid-like, all bands on the 0.1" grid of VIS. Euclid Collaboration: Scaramella et al. 2022, A&A 662, A112 and
-        # Mellier et al. 2025, A&A 697, A1: 5 sigma point sources 26.2 (VIS) and 24.5 (Y, H); sky: zodiacal light.
+        # Euclid-like, all bands on the 0.1" grid of VIS. Euclid Collaboration: Scaramella et al. 2022, A&A 662, A112
+        # and Mellier et al. 2025, A&A 697, A1: 5 sigma point sources 26.2 (VIS) and 24.5 (Y, H); sky: zodiacal light.
         Survey(
             name="Euclid",
             bands=("VIS", "Y", "H"),
