@@ -18,7 +18,7 @@ CORE = 16  # cells across the middle of a grid that are drawn again on a finer g
 REACH = 4  # coarse cells on either side that a fine cell hands its light to
 WHITE = 0.45  # g - r of what is shown white
 SHARES = ("bulge_fraction", "bar_fraction", "clump_fraction", "companion_fraction")  # the disc has the rest
-SHARPEST = 3.2  # cells that the PSF must be wide, for its Fourier transform to end before the grid's does
+SHARPEST = 3.1  # cells that the PSF must be wide, for its Fourier transform to end before the grid's does
 
 
 def render(truth, survey, size=64, rng=None, chunk=CHUNK):
