@@ -67,9 +67,9 @@ turned = datasets.load("morphology", seed=lab.seed)
 class_names = upright.class_names
 print(upright.description)
 
-some = np.concatenate([np.flatnonzero(upright.train.labels == label)[:8] for label in range(4)])
+some = np.concatenate([np.flatnonzero(upright.train.labels == label)[:6] for label in range(4)])
 titles = [f"{class_names[upright.train.labels[i]]}, r = {upright.train.truth['magnitude'][i]:.1f}" for i in some]
-plotting.gallery(sky.colour(upright.train.images[some]), titles)
+plotting.gallery(sky.colour(upright.train.images[some]), titles, columns=6)
 plt.show()
 
 # %% [markdown]
@@ -125,7 +125,7 @@ print(f"noise of a pixel: {before:.2f} in one band, {sky_noise:.2f} after averag
 figure, axes = plt.subplots(1, 2, figsize=(6, 3))
 for axis, picture, title in zip(
     axes,
-    (upright.train.images[some[9]].mean(axis=-1), grey_of["upright"]["train"][some[9]]),
+    (upright.train.images[some[7]].mean(axis=-1), grey_of["upright"]["train"][some[7]]),
     ("mean of the bands", "smoothed"),
     strict=True,
 ):
@@ -342,7 +342,7 @@ print(f"texture + linear SVM: accuracy {accuracy['texture', 'linear']:.3f} on th
 # scikit-image draws the histograms as little stars: a long line means many votes for an edge along that line.
 
 # %%
-galaxy = grey_of["upright"]["train"][some[17]]
+galaxy = grey_of["upright"]["train"][some[13]]
 _, stars = skimage.feature.hog(galaxy, 9, (8, 8), (2, 2), visualize=True)
 figure, axes = plt.subplots(1, 2, figsize=(7, 3.5))
 axes[0].imshow(np.arcsinh(galaxy / sky_noise), cmap="gray")
@@ -967,8 +967,8 @@ shapes, labels = features_of["upright"]["C, A, Gini, M20"]["train"], labels_of["
 both_colours = features_of["upright"]["colours"]["train"]
 for label, name in enumerate(class_names):
     own = labels == label
-    axes[0].plot(shapes[own, 0], shapes[own, 1], ".", markersize=3, alpha=0.5)
-    axes[1].plot(shapes[own, 3], shapes[own, 2], ".", markersize=3, alpha=0.5)
+    axes[0].plot(shapes[own, 0][:120], shapes[own, 1][:120], ".", markersize=4, alpha=0.7)
+    axes[1].plot(shapes[own, 3][:120], shapes[own, 2][:120], ".", markersize=4, alpha=0.7)
     axes[2].hist(both_colours[own, 0], np.linspace(-0.2, 1.2, 36), histtype="step", linewidth=1.5, label=name)
 axes[0].set(xlabel="concentration C", ylabel="asymmetry A", ylim=np.percentile(shapes[:, 1], (0.5, 99.5)))
 axes[1].set(xlabel="$M_{20}$", ylabel="Gini coefficient G")
@@ -1159,7 +1159,7 @@ plotting.gallery(
         for i in worst
     ],
     columns=6,
-    size=1.6,
+    size=1.35,
 )
 plt.show()
 
@@ -1213,7 +1213,7 @@ plotting.gallery(
         for a, b in zip(upright_hubble[:12], upright_quarter[:12], strict=True)
     ],
     columns=6,
-    size=1.6,
+    size=1.4,
     suptitle="Trained on upright simulations: its label, and that after a quarter turn",
 )
 plt.show()
@@ -1233,10 +1233,10 @@ plt.show()
 # %%
 descriptors = np.stack([hog(picture) for picture in hubble_grey])
 bright = hubble.test.truth[:60]
-chosen = [*np.argsort(-bright["ellipticity"])[:2], np.argmin(bright["ellipticity"])]  # two long objects and a round one
+chosen = [*np.argsort(-bright["ellipticity"])[:1], np.argmin(bright["ellipticity"])]  # a long object and a round one
 shown = [k for i in chosen for k in np.argsort(np.linalg.norm(descriptors - descriptors[i], axis=1))[:6]]
 titles = ["chosen" if k % 6 == 0 else f"neighbour {k % 6}" for k in range(len(shown))]
-plotting.gallery(sky.colour(hubble_images[shown]), titles, columns=6, size=1.6)
+plotting.gallery(sky.colour(hubble_images[shown]), titles, columns=6, size=1.3)
 plt.show()
 
 # %% [markdown]
