@@ -705,8 +705,8 @@ for votes, name in ((hard_votes, "hard votes, as in scikit-image"), (shared_vote
     change = np.linalg.norm(np.diff(descriptors, axis=0), axis=1) / np.linalg.norm(descriptors[:-1], axis=1)
     axis.plot(angles[:-1], change, label=name)
 axis.set(xlabel="direction of the wave [degrees]", ylabel="change of the descriptor per degree\n[share of its length]")
-axis.set_ylim(bottom=0)
-axis.legend()
+axis.set_ylim(0, 1.8)
+axis.legend(loc="upper right", ncols=2)
 plt.show()
 
 # %% [markdown]
@@ -826,8 +826,9 @@ print(
 # $I_{180}$ is the picture after half a turn about its middle. Pure noise is not symmetric: the difference of two
 # independent Gaussian values of standard deviation $\sigma$ has a standard deviation of $\sqrt{2}\,\sigma$ and a mean
 # absolute value of $2\sigma/\sqrt{\pi} \approx 1.13\,\sigma$. The second term takes this off, for all $N$ pixels.
-# (Conselice measures it on a piece of empty sky and searches for the centre with the smallest $A$; we keep the middle of
-# the stamp.)
+# (Conselice measures it on a piece of empty sky.) The centre matters much: half a turn about a point beside the nucleus
+# makes any galaxy asymmetric. So your function will be called for several centres, and the smallest $A$ counts, as in
+# Conselice's definition.
 
 
 # %% exercise="1.7"
@@ -923,14 +924,33 @@ def galaxy_pixels(picture, noise):
     return picture > min(5 * noise, np.sort(picture, axis=None)[-21])
 
 
+def brightest_pixel(picture):
+    """Row and column of the brightest pixel, not nearer to the edge than 22 pixels."""
+    row, column = np.unravel_index(np.argmax(picture), picture.shape)
+    return np.clip(row, 22, picture.shape[0] - 23), np.clip(column, 22, picture.shape[1] - 23)
+
+
 def concentration(picture):
-    """5 log10(r80 / r20), with circles about the middle out to 28 pixels."""
-    radius = np.hypot(*(np.indices(picture.shape) - (np.array(picture.shape)[:, None, None] - 1) / 2))
-    order = np.argsort(radius, axis=None)
-    order = order[radius.ravel()[order] < 28]
+    """5 log10(r80 / r20), with circles about the brightest pixel, out to 22 pixels."""
+    row, column = brightest_pixel(picture)
+    y, x = np.indices(picture.shape)
+    radius = np.hypot(y - row, x - column).ravel()
+    order = np.argsort(radius)
+    order = order[radius[order] < 22]
     inside = np.cumsum(picture.ravel()[order])
-    r20, r80 = (radius.ravel()[order][np.argmax(inside >= share * inside[-1])] for share in (0.2, 0.8))
+    r20, r80 = (max(radius[order][np.argmax(inside >= share * inside[-1])], 0.5) for share in (0.2, 0.8))
     return 5 * np.log10(r80 / r20)
+
+
+def smallest_asymmetry(picture):
+    """Asymmetry of 41 × 41 pixels, for the best of nine centres around the brightest pixel."""
+    row, column = brightest_pixel(picture)
+    squares = [
+        picture[row + down - 20 : row + down + 21, column + right - 20 : column + right + 21]
+        for down in (-1, 0, 1)
+        for right in (-1, 0, 1)
+    ]
+    return min(asymmetry(square, sky_noise) for square in squares)
 
 
 def moment_20(picture, own):
@@ -948,8 +968,7 @@ def moment_20(picture, own):
 def shape_numbers(picture):
     """Concentration, asymmetry, Gini coefficient, M20 of a grey picture: (4,)."""
     own = galaxy_pixels(picture, sky_noise)
-    middle = picture[8:-8, 8:-8]
-    return np.array([concentration(picture), asymmetry(middle, sky_noise), gini(picture[own]), moment_20(picture, own)])
+    return np.array([concentration(picture), smallest_asymmetry(picture), gini(picture[own]), moment_20(picture, own)])
 
 
 def colours(image):
@@ -1015,7 +1034,7 @@ plotting.pairs(
 plt.show()
 
 # %% [markdown]
-# *Designed features beat pixels under a linear SVM; the kernel helps most where the features are rawest; together they are
+# *With a linear SVM, texture and HoG beat pixels clearly; the kernel helps most where features are rawest; together they are
 # far better than any of them alone.*
 #
 # Two honest remarks. A kernel SVM on stretched pixels comes close to HoG: it compares a galaxy with training galaxies pixel
@@ -1266,7 +1285,8 @@ results.table("01")
 #    that we computed first.
 # 2. HoG describes shape by orientations of edges, blind to brightness and to small shifts. It is tied to the grid: turn the
 #    object, and the description is another.
-# 3. What the features leave out, no classifier can bring back. Colour was decisive here, and we had to know it.
+# 3. What the features leave out, no classifier can bring back. Here it was colour, and how the light falls outwards; we had
+#    to know that.
 #
 # ### Where to go on
 #
