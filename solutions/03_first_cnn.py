@@ -62,17 +62,17 @@ for name, split in (("training", data.train), ("validation", data.validation), (
     print(f"{name:10s} images {split.images.shape}, galaxies of each class {np.bincount(split.labels)}")
 
 # %%
-examples = [i for k in range(n_classes) for i in np.flatnonzero(data.train.labels == k)[:7]]
+examples = [i for k in range(n_classes) for i in np.flatnonzero(data.train.labels == k)[:6]]
 plotting.gallery(
     sky.colour(data.train.images[examples]),
     [f"{data.class_names[data.train.labels[i]]} {data.train.truth['magnitude'][i]:.1f}" for i in examples],
-    columns=7,
-    size=1.5,
+    columns=6,
+    size=1.4,
     suptitle="Training galaxies: class and r magnitude",
 );
 
 # %% [markdown]
-# *Figure: four rows of seven galaxies, one row for each class.* The bright ones are easy. At the faint end you have to
+# *Figure: four rows of six galaxies, one row for each class.* The bright ones are easy. At the faint end you have to
 # guess now and then, and so will every method.
 #
 # ## 2 · What a network likes to be fed
@@ -936,7 +936,7 @@ plotting.gallery(
         for i in worst
     ],
     columns=6,
-    size=1.6,
+    size=1.5,
     suptitle="The most confident mistakes: true class and magnitude, → predicted class and its probability",
 );
 
@@ -1040,7 +1040,7 @@ plotting.gallery(
 
 # %% [markdown]
 # *Figure: up to five real galaxies for each predicted class, the brightest first.* Judge for yourself which you believe. Do
-# you see stars among them, with rays around? Star is none of the four classes, and the network is sure of them as well.
+# you see stars among them, with rays around? Star is none of the four classes, and each got a class all the same.
 #
 # An honest word. The picture is sharper than our simulated survey, its galaxies are farther, smaller and younger, often with
 # neighbours in the stamp, its noise was smoothed and its bright parts were cut off when it was made into a display picture.
