@@ -7,7 +7,7 @@ Three steps that stay apart, so that the same galaxies can be looked at twice::
     stamps = sky.render(truth, survey, 64, rng)         # what is seen: (n, 64, 64, bands), in units of the sky noise
 
 ``surveys`` holds the instruments, ``profiles`` the formulae of surface brightness, ``galaxies`` the truth table,
-``images`` what makes pixels of it.
+``parts`` what a row of it looks like, ``images`` what makes pixels of that.
 """
 
 from utils.sky.galaxies import KINDS, TRUTH, draw_galaxies, empty_truth

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.visualization import make_lupton_rgb
 from scipy import fft
 
-from utils.sky import profiles
+from utils.sky import parts, profiles
 from utils.sky.galaxies import TRUTH
 from utils.sky.surveys import colour_weight, dust_law
 
@@ -210,17 +210,17 @@ class _Grid:
         shape = (len(rows), self.cells, self.cells)
         old, disc, young, dust = (np.zeros(shape, np.float32) for _ in range(4))
         has_bulge = rows["bulge_fraction"] > 0
-        old[has_bulge] = self._draw(_Bulge(rows[has_bulge]), corner[has_bulge], levels=6)[0]
+        old[has_bulge] = self._draw(parts.Bulge(rows[has_bulge]), corner[has_bulge], levels=6)[0]
         has_bar = rows["bar_fraction"] > 0
-        old[has_bar] += self._draw(_Bar(rows[has_bar]), corner[has_bar], levels=2)[0]
+        old[has_bar] += self._draw(parts.Bar(rows[has_bar]), corner[has_bar], levels=2)[0]
         share = 1 - sum(rows[name] for name in SHARES)
-        for part, chosen in ((_Face, ~rows["edge_on"]), (_Side, rows["edge_on"])):
+        for kind, chosen in ((parts.Face, ~rows["edge_on"]), (parts.Side, rows["edge_on"])):
             chosen = chosen & (share > 1e-6)
             if chosen.any():
-                drawn = self._draw(part(rows[chosen], share[chosen]), corner[chosen], levels=3)
+                drawn = self._draw(kind(rows[chosen], share[chosen]), corner[chosen], levels=3)
                 disc[chosen], young[chosen], dust[chosen] = drawn
         has_companion = rows["companion_fraction"] > 0
-        disc[has_companion] += self._draw(_Companion(rows[has_companion]), corner[has_companion])[0]
+        disc[has_companion] += self._draw(parts.Companion(rows[has_companion]), corner[has_companion])[0]
         has_clumps = rows["clump_fraction"] > 0
         young[has_clumps] += self._clumps(rows[has_clumps], corner[has_clumps])
         return old, disc, young, dust
@@ -309,108 +309,3 @@ def _hand_down():
 
 
 _HAND_DOWN = _hand_down()
-
-
-class _Part:
-    """A part of some galaxies: called with x, y in arcsec it returns (outputs, n, y, x) surface brightness."""
-
-    outputs = lights = 1  # maps it makes, and how many of them are light
-
-    def __init__(self, rows):
-        self.rows, self.n = rows, len(rows)
-        angle = np.radians(self.column("position_angle"))
-        self.cos, self.sin = np.cos(angle), np.sin(angle)
-
-    def column(self, name):
-        return self.rows[name][:, None, None]
-
-    def along_and_across(self, x, y):
-        return x * self.cos + y * self.sin, y * self.cos - x * self.sin
-
-
-class _Bulge(_Part):
-    def __call__(self, x, y):
-        u, v = self.along_and_across(x, y)
-        light = profiles.sersic(
-            u, v, self.column("bulge_radius_arcsec"), self.column("bulge_index"), self.column("bulge_axis_ratio")
-        )
-        return (light * self.column("bulge_fraction"))[None]
-
-
-class _Bar(_Part):
-    """A Gaussian four times as long as wide, in the plane of the disc."""
-
-    def __call__(self, x, y):
-        u, v = self.along_and_across(x, y)
-        v = v / self.column("axis_ratio")
-        angle = np.radians(self.column("bar_angle"))
-        along, across = u * np.cos(angle) + v * np.sin(angle), v * np.cos(angle) - u * np.sin(angle)
-        light = profiles.sersic(along, across, self.column("bar_radius_arcsec"), np.float32(0.5), np.float32(0.25))
-        return (light * (self.column("bar_fraction") / self.column("axis_ratio")))[None]
-
-
-class _Companion(_Part):
-    def __call__(self, x, y):
-        u, v = self.along_and_across(x, y)
-        u, v = u - self.column("companion_x"), v - self.column("companion_y")
-        angle = np.radians(self.column("companion_angle"))
-        along, across = u * np.cos(angle) + v * np.sin(angle), v * np.cos(angle) - u * np.sin(angle)
-        light = profiles.sersic(
-            along, across, self.column("companion_radius_arcsec"), np.float32(1), self.column("companion_axis_ratio")
-        )
-        return (light * self.column("companion_fraction"))[None]
-
-
-class _Face(_Part):
-    """An exponential disc seen at an angle, with arms of young stars and dust on their inner edge."""
-
-    outputs, lights = 3, 2
-
-    def __init__(self, rows, share):
-        super().__init__(rows)
-        self.share = share[:, None, None]
-        self.armed = rows["arm_strength"] > 0
-
-    def __call__(self, x, y):
-        u, v = self.along_and_across(x, y)
-        radius, axis_ratio = self.column("radius_arcsec"), self.column("axis_ratio")
-        disc = profiles.sersic(u, v, radius, np.float32(1), axis_ratio) * self.share
-        out = np.zeros((3, *disc.shape), np.float32)
-        out[0] = disc
-        if self.armed.any():
-            out[:, self.armed] = self._arms(disc[self.armed], u[self.armed], v[self.armed])
-        return out
-
-    def _arms(self, disc, u, v):
-        column = {name: self.rows[name][self.armed][:, None, None] for name in self.rows.dtype.names}
-        u, v = u / column["radius_arcsec"], v / (column["radius_arcsec"] * column["axis_ratio"])
-        squared = u * u + v * v
-        distance, angle = 2 * np.sqrt(squared), np.arctan2(v, u)
-        pitch, phase = np.radians(column["arm_pitch"]), np.radians(column["arm_phase"])
-        count, sharpness = column["arm_count"], column["arm_sharpness"]
-        contrast = profiles.spiral_arms(distance, angle, count, pitch, phase, sharpness)
-        behind = profiles.spiral_arms(distance, angle, count, pitch, phase - 0.45 / count, 2 * sharpness)
-        outside = squared / (squared + np.float32(0.04))  # arms fade into the bulge
-        young = disc * column["arm_strength"]
-        dust = column["dust_depth"] * behind * outside * np.exp(-distance * np.float32(0.6))
-        return np.stack([disc - young, young * (1 + outside * (contrast - 1)), dust])
-
-
-class _Side(_Part):
-    """A disc seen from its side, with a thin layer of dust."""
-
-    outputs, lights = 3, 2
-
-    def __init__(self, rows, share):
-        super().__init__(rows)
-        self.share = share[:, None, None]
-
-    def __call__(self, x, y):
-        u, v = self.along_and_across(x, y)
-        length = self.column("radius_arcsec") / np.float32(1.678)
-        height = length * self.column("axis_ratio")
-        light = profiles.edge_on(u, v, length, height) * self.share
-        dust = self.column("dust_depth") * np.exp(
-            -np.abs(u) / (2 * length) - np.square(v / (np.float32(0.35) * height))
-        )
-        return np.stack([light, np.zeros_like(light), dust])
