@@ -247,6 +247,12 @@ def test_a_value_instead_of_the_function_is_told(halve, capsys):
     assert "by its name without brackets" in capsys.readouterr().out
 
 
+def test_too_few_or_too_many_functions_are_told(halve, capsys):
+    for answers in ((), (abs, abs)):
+        checks.check("99.1", *answers)
+        assert "called with each function of the exercise" in capsys.readouterr().out
+
+
 def test_a_renamed_argument_is_told(halve, capsys):
     checks.check("99.1", lambda y: y / 2)
     assert "Keep the names of the arguments" in capsys.readouterr().out

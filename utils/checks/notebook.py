@@ -12,18 +12,24 @@ from utils.files import ROOT, write_text
 _hints_given = {}  # exercise id -> how many levels
 
 
-def check(exercise_id, answer):
+def check(exercise_id, *answers):
     """Judge an answer and print the verdict: not attempted, not yet, or correct.
 
     Parameters
     ----------
     exercise_id : str
         Such as ``"1.2"``.
-    answer : callable or tuple of callable
-        What the exercise asks for.
+    *answers : callable
+        The functions that the exercise asks for, one by one or as a tuple.
     """
     exercise = find(exercise_id)
     title = f"Exercise {exercise.id} · {exercise.title}"
+    answer = answers[0] if len(answers) == 1 else answers
+    wanted = _parts(exercise.reference())
+    if len(_parts(answer)) != len(wanted):
+        call = f'check("{exercise.id}", {", ".join(part.__name__ for part in wanted)})'
+        print(f"{title}: not yet. This check is called with each function of the exercise: {call}")
+        return
     if _is_reference(answer):
         print(f"{title}: not attempted. The reference stands in for your function and earns no points.")
         return
