@@ -47,7 +47,7 @@ def test_the_map_shows_question_minutes_and_progress(capsys, monkeypatch, tmp_pa
     monkeypatch.setattr(notebook, "_unwritten", {})
     lab.overview()
     out = capsys.readouterr().out
-    assert "00 · Start here (40 minutes of work): 1 of 5 exercises correct\n    How does a picture" in out
+    assert "00 · Start here (75 minutes of work): 1 of 5 exercises correct\n    How does a picture" in out
 
 
 @pytest.mark.parametrize("text", ["", "# 03 · A CNN\n\n**Question:** Why?", "**Question:** Why?"])

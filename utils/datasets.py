@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from utils import sky
+from utils.files import ROOT, replacing
 
-ROOT = Path(__file__).resolve().parent.parent
 SPLITS = ("train", "validation", "test")
 
 
@@ -496,22 +496,11 @@ def _cached(name, options, make):
             print(f"datasets: the cache file {path.name} is damaged and is made again")
     arrays = make()
     try:
-        _write(path, arrays)
+        with replacing(path) as part, open(part, "wb") as file:
+            np.savez(file, **arrays)
         for stale in folder.glob(f"{stem}-*.npz"):
             if stale != path:
                 stale.unlink(missing_ok=True)
     except OSError as error:
         _tell(f"datasets: {path.name} could not be kept ({error.strerror or error}); it is made anew each time")
     return arrays
-
-
-def _write(path, arrays):
-    """All or nothing: written beside its place, then moved there."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as part:
-        try:
-            np.savez(part, **arrays)
-        except BaseException:
-            part.close()
-            os.unlink(part.name)
-            raise
-    os.replace(part.name, path)

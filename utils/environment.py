@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 
 import psutil
 from packaging.requirements import Requirement
@@ -71,8 +72,7 @@ def _memory():
 def _disk():
     from utils.datasets import cache_folder
 
-    folder = cache_folder()
-    free = shutil.disk_usage(folder).free / 1e9
+    free = shutil.disk_usage(cache_folder() or tempfile.gettempdir()).free / 1e9
     remedy = "Make room, or name another folder for simulated data in the environment variable COURSE_CACHE."
     return free >= NEEDED_DISK, f"{free:.0f} GB of disk free for simulated data", remedy
 
