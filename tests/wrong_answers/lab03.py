@@ -76,6 +76,12 @@ def a_number_for_each_pixel(images, training_images):
     return ((np.arcsinh(images) - mean) / spread).astype("float32")
 
 
+@wrong("3.1", rejected_by=OTHERS)
+def scales_by_its_own_numbers_over_all_bands(images, training_images):
+    stretched = np.arcsinh(images)
+    return ((stretched - stretched.mean()) / stretched.std()).astype("float32")
+
+
 @wrong("3.1", rejected_by=TRAINING)
 def divides_by_the_variance(images, training_images):
     mean, spread = right_numbers(training_images)
@@ -131,6 +137,15 @@ def softmax_that_subtracts_one_largest_value(logits):
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
+def softmax_that_divides_by_the_largest(logits):
+    return right_softmax(logits / logits.max(axis=-1, keepdims=True))
+
+
+def softmax_without_keepdims(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1))
+    return exponentials / exponentials.sum(axis=-1)
+
+
 def softmax_that_is_a_sigmoid(logits):
     return 1 / (1 + np.exp(-logits))
 
@@ -159,6 +174,19 @@ def loss_that_clips(logits, labels):
     return -np.log(np.maximum(right_softmax(logits)[np.arange(len(labels)), labels], 1e-7))
 
 
+def loss_that_divides_by_the_largest(logits, labels):
+    return right_cross_entropy(logits / logits.max(axis=-1, keepdims=True), labels)
+
+
+def loss_without_keepdims(logits, labels):
+    shifted = logits - logits.max(axis=-1)
+    return -(shifted - np.log(np.exp(shifted).sum(axis=-1)))[np.arange(len(labels)), labels]
+
+
+def loss_that_takes_all_columns(logits, labels):
+    return -np.log(right_softmax(logits))[:, labels]
+
+
 def loss_that_takes_a_column(logits, labels):
     return -np.log(right_softmax(logits))[:, labels[0]]
 
@@ -171,6 +199,9 @@ for rejected_by, softmax in (
     (SOFTMAX, softmax_over_the_images),
     (SOFTMAX, softmax_over_everything),
     (SOFTMAX, softmax_that_is_a_sigmoid),
+    (SOFTMAX, softmax_without_keepdims),
+    (SOFTMAX, softmax_that_divides_by_the_largest),
+    (SOFTMAX_LARGE, softmax_that_divides_by_the_largest),
     (SOFTMAX_LARGE, softmax_that_overflows),
     (SOFTMAX_LARGE, softmax_that_subtracts_one_largest_value),
 ):
@@ -181,6 +212,10 @@ for rejected_by, loss in (
     (LOSS, loss_with_the_wrong_sign),
     (LOSS, loss_of_the_largest_class),
     (LOSS, loss_that_takes_a_column),
+    (LOSS, loss_that_takes_all_columns),
+    (LOSS, loss_without_keepdims),
+    (LOSS, loss_that_divides_by_the_largest),
+    (LOSS_LARGE, loss_that_divides_by_the_largest),
     (KNOWS_NOTHING, loss_of_logits_as_if_probabilities),
     (LOSS_LARGE, loss_that_is_infinite),
     (LOSS_LARGE, loss_that_clips),
@@ -214,6 +249,7 @@ for name, conv in {
     "forgets_the_channels": lambda kernel_size, channels, filters: kernel_size**2 * filters + filters,
     "counts_a_bias_for_each_channel": lambda kernel_size, channels, filters: (kernel_size**2 + 1) * channels * filters,
     "takes_a_one_dimensional_kernel": lambda kernel_size, channels, filters: kernel_size * channels * filters + filters,
+    "has_one_bias": lambda kernel_size, channels, filters: kernel_size**2 * channels * filters + 1,
     "adds_a_bias_for_each_channel": lambda kernel_size, channels, filters: (kernel_size**2 * filters + 1) * channels,
 }.items():
     add_wrong("3.3", CONV, (right_dense, conv), f"conv_{name}")
@@ -319,6 +355,26 @@ def drops_whole_columns(x, rate, training, seed):
     return np.where(np.random.default_rng(seed).random(x.shape[-1]) >= rate, x / (1 - rate), 0) if training else x
 
 
+@wrong("3.5", rejected_by=INDEPENDENT)
+def drops_all_together(x, rate, training, seed):
+    return x * (np.random.default_rng(seed).random() >= rate) / (1 - rate) if training else x
+
+
+@wrong("3.5", rejected_by=INDEPENDENT)
+def drops_an_exact_number(x, rate, training, seed):
+    if not training:
+        return x
+    flat = x.flatten() / (1 - rate)
+    flat[np.random.default_rng(seed).permutation(x.size)[: int(rate * x.size)]] = 0
+    return flat.reshape(x.shape)
+
+
+@wrong("3.5", rejected_by=SEEDS)
+def seeds_the_whole_program(x, rate, training, seed):
+    np.random.seed(seed)  # noqa: NPY002
+    return np.where(np.random.random(x.shape) >= rate, x / (1 - rate), 0) if training else x  # noqa: NPY002
+
+
 @wrong("3.5", rejected_by=SEEDS)
 def ignores_the_seed(x, rate, training, seed):
     return np.where(kept(x, rate, 0), x / (1 - rate), 0) if training else x
@@ -351,7 +407,7 @@ def changes_its_input(x, rate, training, seed):
 
 ENDS = "images of 69×69 pixels in three bands go in, one probability comes out"
 CONVOLUTIONS = "four convolutions, 32 of 6×6, 64 of 5×5, 128 of 2×2, 128 of 3×3, all with stride 1 and ReLU"
-POOLINGS = "two poolings of 2×2"
+POOLINGS = "two poolings of 2×2, right after the second and the third convolution"
 DROPOUTS = "dropout .5, .25, .25, .25 after the convolutions and .5 after the dense layer of 64"
 COUNT = "2 602 849 parameters"
 
@@ -366,15 +422,19 @@ def published(
     last="sigmoid",
     outputs=1,
     filters=(32, 64, 128, 128),
+    dropout_first=False,
+    flatten=layers.Flatten,
 ):
     x = inputs = keras.Input(shape=(69, 69, 3))
     for number, (n, kernel, rate) in enumerate(zip(filters, (6, 5, 2, 3), rates, strict=False), 1):
         x = layers.Conv2D(n, kernel, stride(kernel), padding=padding, activation=activation)(x)
+        if rate and dropout_first:
+            x = layers.Dropout(rate)(x)
         if number in pool:
             x = layers.MaxPooling2D(2, padding=pool_padding)(x)
-        if rate:
+        if rate and not dropout_first:
             x = layers.Dropout(rate)(x)
-    x = layers.Flatten()(x)
+    x = flatten()(x)
     x = layers.Dense(64, activation=activation)(x)
     if rates[4]:
         x = layers.Dropout(rates[4])(x)
@@ -394,6 +454,31 @@ def does_not_pad():
 @wrong("3.6", rejected_by=POOLINGS)
 def pools_after_every_convolution():
     return published(pool=(1, 2, 3, 4))
+
+
+@wrong("3.6", rejected_by=POOLINGS)
+def pools_too_early():
+    return published(pool=(1, 2))
+
+
+@wrong("3.6", rejected_by=POOLINGS)
+def pools_too_late():
+    return published(pool=(3, 4))
+
+
+@wrong("3.6", rejected_by=POOLINGS)
+def drops_out_before_the_pooling():
+    return published(dropout_first=True)
+
+
+@wrong("3.6", rejected_by=COUNT)
+def averages_instead_of_flattening():
+    return published(flatten=layers.GlobalAveragePooling2D)
+
+
+@wrong("3.6", rejected_by=CONVOLUTIONS)
+def shrinks_the_image_to_nothing():
+    return published(stride=lambda kernel: kernel)
 
 
 @wrong("3.6", rejected_by=COUNT)
@@ -569,6 +654,10 @@ def bins_with_zero_where_empty(correct, values, edges):
     return np.nan_to_num(accuracy), count
 
 
+def bins_in_the_wrong_order(correct, values, edges):
+    return right_bins(correct, values, edges)[::-1]
+
+
 def bins_with_numbers_of_right_answers(correct, values, edges):
     return np.histogram(values[correct], edges)[0], np.histogram(values, edges)[0]
 
@@ -631,6 +720,7 @@ def mistakes_filled_up(probabilities, labels, n):
 
 for rejected_by, bins in (
     (EMPTY, bins_with_zero_where_empty),
+    (MAGNITUDES, bins_in_the_wrong_order),
     (MAGNITUDES, bins_with_numbers_of_right_answers),
     (MAGNITUDES, bins_with_shares_of_all_galaxies),
     (MAGNITUDES, bins_with_the_error),

@@ -58,7 +58,11 @@ class Normalise(Exercise):
         got, images = observed["training images"], cases["training images"]["images"]
         expect.shape(got, images.shape, "normalised training images")
         mean, std = np.mean(got, axis=(0, 1, 2)), np.std(got, axis=(0, 1, 2))
+        stretched = np.arcsinh(images)
         mistakes = {
+            "You took one mean and one spread for all bands: measure each band by itself, axis=(0, 1, 2).": (
+                (_bands(stretched)[0] - stretched.mean()) / stretched.std()
+            ),
             "These are the numbers of images without the arcsinh stretch.": _bands(images)[0],
             "These are the numbers of stretched images: subtract the mean and divide by the spread.": _bands(
                 np.arcsinh(images)
@@ -79,6 +83,8 @@ class Normalise(Exercise):
             mistakes = {
                 "These images were scaled by their own mean and spread: the network would see another sky. "
                 "Take the training images' numbers.": _scaled(stretched, stretched),
+                "Two things: the numbers come from these images, not from the training images, and you took one mean "
+                "and one spread for all bands.": (stretched - stretched.mean()) / stretched.std(),
                 "These images are not normalised at all.": images,
                 "These images are stretched, but not scaled.": stretched,
             }
@@ -117,11 +123,17 @@ class Normalise(Exercise):
 
     @subtest("whole numbers come out as float32")
     def counts(self, cases, observed):
-        images, train = (np.arcsinh(cases["counts"][key].astype("float64")) for key in ("images", "training_images"))
-        got = observed["counts"]
-        expect.close(got, _scaled(images, train), "counts", rtol=1e-2, atol=1e-2)
         for name in ("counts", "one band"):
+            expect.shape(observed[name], cases[name]["images"].shape, name)
             expect.equal(str(np.asarray(observed[name]).dtype), "float32", f"type of the numbers, {name}")
+
+
+KEEPDIMS = (
+    "Here each column has lost or was divided by the number of another image: keep the largest logit and the sum as a "
+    "column, keepdims=True, so that each belongs to its row."
+)
+DIVIDED = "You divided by the largest logit: subtract it, which leaves the probabilities as they are."
+DIVIDED_ALL = "You divided by the largest logit of all: subtract the largest of each image."
 
 
 class CrossEntropy(Exercise):
@@ -172,8 +184,9 @@ class CrossEntropy(Exercise):
 
     @subtest("softmax: the probabilities of one image sum to 1 and agree with the library")
     def probabilities(self, cases, observed):
-        for name in ("four classes", "as many images as classes", "one image"):
+        for name in ("as many images as classes", "four classes", "one image"):
             logits = np.asarray(cases[name]["logits"], "float64")
+            got = observed[f"softmax, {name}"]
             mistakes = {
                 "This softmax runs over the images (axis 0): the classes of one image have to sum to 1, axis=-1.": (
                     _library_softmax(logits, axis=0)
@@ -183,13 +196,15 @@ class CrossEntropy(Exercise):
                 ).reshape(logits.shape),
                 "This is the sigmoid of each logit: the classes do not know of each other.": 1 / (1 + np.exp(-logits)),
                 "These are exponentials: divide by their sum.": np.exp(logits),
+                DIVIDED: _library_softmax(logits / logits.max(axis=-1, keepdims=True)),
+                DIVIDED_ALL: _library_softmax(logits / logits.max()),
+                KEEPDIMS: _matching(got, _softmax_without_keepdims(logits)),
             }
-            got = observed[f"softmax, {name}"]
             expect.close(got, _library_softmax(logits), f"softmax, {name}", rtol=1e-4, atol=1e-6, mistakes=mistakes)
 
     @subtest("softmax: logits of a thousand do not overflow")
     def large_softmax(self, cases, observed):
-        logits = cases["large"]["logits"]
+        logits, got = cases["large"]["logits"], observed["softmax, large"]
         with np.errstate(all="ignore"):
             naive = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
             shifted = np.exp(logits - logits.max())
@@ -197,15 +212,18 @@ class CrossEntropy(Exercise):
         mistakes = {
             "exp(1000) overflows: subtract the largest logit of each image first.": naive,
             "You subtracted the largest logit of all images: each image needs its own (axis=-1).": together,
+            DIVIDED: _library_softmax(logits / logits.max(axis=-1, keepdims=True)),
+            DIVIDED_ALL: _library_softmax(logits / logits.max()),
+            KEEPDIMS: _matching(got, _softmax_without_keepdims(logits)),
         }
-        want = _library_softmax(logits)
-        expect.close(observed["softmax, large"], want, "softmax, large", atol=1e-6, mistakes=mistakes)
+        expect.close(got, _library_softmax(logits), "softmax, large", atol=1e-6, mistakes=mistakes)
 
     @subtest("cross-entropy: one number for each image, minus the logarithm of what its true class got")
     def loss(self, cases, observed):
-        for name in ("four classes", "as many images as classes", "one image"):
+        for name in ("as many images as classes", "four classes", "one image"):
             logits, labels = cases[name]["logits"], cases[name]["labels"]
-            want = _keras_loss(logits, labels)
+            got, want = observed[f"loss, {name}"], _keras_loss(logits, labels)
+            rows = np.arange(len(labels))
             mistakes = {
                 "This is the mean over the images: return one loss for each image.": want.mean(),
                 "This is the sum over the images: return one loss for each image.": want.sum(),
@@ -216,8 +234,12 @@ class CrossEntropy(Exercise):
                 "This is the loss of the most probable class: take the true one, from `labels`.": -np.log(
                     _library_softmax(logits).max(axis=-1)
                 ),
+                "These are whole columns, one for each label: pair each image with its label, "
+                "log_p[np.arange(len(labels)), labels].": -np.log(_library_softmax(logits))[:, labels],
+                DIVIDED: _keras_loss(logits / logits.max(axis=-1, keepdims=True), labels),
+                DIVIDED_ALL: _keras_loss(logits / logits.max(), labels),
+                KEEPDIMS: _matching(got, [-np.log(p)[rows, labels] for p in _softmax_without_keepdims(logits)]),
             }
-            got = observed[f"loss, {name}"]
             expect.close(got, want, f"loss, {name}", rtol=1e-4, atol=1e-5, mistakes=mistakes)
 
     @subtest("cross-entropy: a network that knows nothing of ten classes pays ln 10")
@@ -227,18 +249,24 @@ class CrossEntropy(Exercise):
     @subtest("cross-entropy: a sure and wrong answer costs much, but not infinity")
     def large_loss(self, cases, observed):
         got, want = observed["loss, large"], _keras_loss(**cases["large"])
+        logits, labels = cases["large"]["logits"], cases["large"]["labels"]
         if np.shape(got) == np.shape(want) and np.isinf(got).any():
             raise expect.NotYet(
                 "loss, large: a loss is infinite. The probability has become 0 before its logarithm was taken: "
                 "compute ln p from the shifted logits."
             )
-        if np.shape(got) == np.shape(want) and 0 < got[0] < 100:
+        smallest = [10.0**-power for power in range(3, 40)] + [float(np.finfo(t).eps) for t in ("f4", "f8")]
+        if np.shape(got) == np.shape(want) and np.isclose(got[0], -np.log(smallest), rtol=1e-5).any():
             raise expect.NotYet(
                 f"loss, large: expected {expect.show(want[0])} for the first image, got {expect.show(got[0])}. "
                 "A small number was added to the probability, or it was clipped: that hides the size of the error, and "
                 "its gradient. Compute ln p from the shifted logits."
             )
-        expect.close(got, want, "loss, large", rtol=1e-4, atol=1e-5)
+        mistakes = {
+            DIVIDED: _keras_loss(logits / logits.max(axis=-1, keepdims=True), labels),
+            DIVIDED_ALL: _keras_loss(logits / logits.max(), labels),
+        }
+        expect.close(got, want, "loss, large", rtol=1e-4, atol=1e-5, mistakes=mistakes)
 
 
 class Parameters(Exercise):
@@ -286,7 +314,7 @@ class Parameters(Exercise):
 
     @subtest("a convolution: a cube of weights and a bias for each filter")
     def convolution(self, cases, observed):
-        for name in ("conv, grey", "conv, first of the paper", "conv, deep", "conv, other"):
+        for name in ("conv, first of the paper", "conv, deep", "conv, other", "conv, grey"):
             k, channels, filters = (cases[name][key] for key in ("kernel_size", "channels", "filters"))
             mistakes = {
                 "You forgot the channels: a filter looks at all of them at once.": k * k * filters + filters,
@@ -298,6 +326,7 @@ class Parameters(Exercise):
                 "You counted one bias for each channel that comes in: it is one for each filter.": (
                     k * k * channels * filters + channels
                 ),
+                "You counted one bias for the whole layer: it is one for each filter.": k * k * channels * filters + 1,
             }
             _equal_count(observed[name], _keras_conv_parameters(**cases[name]), name, mistakes)
 
@@ -395,6 +424,14 @@ class Dropout(Exercise):
             "inference, eight of ten": {"x": x[:20], "rate": 0.8, "training": False, "seed": seed},
         }
 
+    def observe(self, answer, cases):
+        before = np.random.get_state()  # noqa: NPY002
+        observed = super().observe(answer, cases)
+        after = np.random.get_state()  # noqa: NPY002
+        if before[2:] != after[2:] or not np.array_equal(before[1], after[1]):
+            observed["the program's random numbers have changed"] = run(lambda: True)
+        return observed
+
     def reference(self):
         def dropout(x, rate, training, seed):
             layer = keras.layers.Dropout(rate, seed=seed)
@@ -447,8 +484,20 @@ class Dropout(Exercise):
 
     @subtest("each value falls by its own chance")
     def independent(self, cases, observed):
-        dropped = np.asarray(observed["training, a quarter"]) == 0
+        names = ("training, a quarter", "training, eight of ten", "another seed", "feature maps")
+        fallen = {name: np.asarray(observed[name]) == 0 for name in names}
+        dropped = fallen["training, a quarter"]
         expect.shape(dropped, cases["training, a quarter"]["x"].shape, "training, a quarter")
+        expect.true(
+            any(0 < fallen[name].mean() < 1 for name in names),
+            "all values fall or stay together: draw one random number for each value of x, not one for all.",
+        )
+        exact = [abs(fallen[name].sum() - cases[name]["rate"] * fallen[name].size) < 1 for name in names]
+        expect.true(
+            not all(exact),
+            "exactly the share `rate` is dropped each time: independent chances scatter about it. Compare one random "
+            "number for each value with `rate`.",
+        )
         rate = cases["training, a quarter"]["rate"]
         for axis, what in ((0, "columns"), (1, "rows")):
             whole = dropped.all(axis=axis).mean()
@@ -470,10 +519,18 @@ class Dropout(Exercise):
         expect.true(first.any(), "nothing was dropped.")
         expect.true(np.array_equal(first, again), "the same seed dropped other values the second time.")
         expect.true(not np.array_equal(first, other), "another seed dropped the same values: use the seed.")
+        expect.true(
+            "the program's random numbers have changed" not in observed,
+            "your function touches the random numbers of the whole program, as np.random.seed and np.random.random do: "
+            "draw from np.random.default_rng(seed).",
+        )
 
     @subtest("a rate of 0 drops nothing")
     def nothing(self, cases, observed):
         expect.close(observed["nothing dropped"], cases["nothing dropped"]["x"], "nothing dropped", rtol=1e-5)
+
+
+AVERAGED = "GlobalAveragePooling2D averages over all places: Flatten keeps every number."
 
 
 class PublishedNetwork(Exercise):
@@ -493,7 +550,7 @@ class PublishedNetwork(Exercise):
         return {"the network": {}}
 
     def observe(self, answer, cases):
-        return {name: run(lambda **case: describe(answer(**case)), **case) for name, case in cases.items()}
+        return {name: _observe_model(answer, case) for name, case in cases.items()}
 
     def reference(self):
         return _published_network
@@ -515,11 +572,19 @@ class PublishedNetwork(Exercise):
         expect.equal([c["kernel"][1] for c in convolutions], [6, 5, 2, 3], "kernels of the convolutions")
         expect.equal([c["activation"] for c in convolutions], ["relu"] * 4, "activations of the convolutions")
 
-    @subtest("two poolings of 2×2")
+    @subtest("two poolings of 2×2, right after the second and the third convolution")
     def poolings(self, cases, observed):
         poolings = _kind(observed["the network"], "MaxPooling2D")
         expect.equal([layer["pool"] for layer in poolings], [[2, 2], [2, 2]], "max poolings")
         expect.equal([layer["strides"] for layer in poolings], [[2, 2], [2, 2]], "strides of the max poolings")
+        kinds = [layer["kind"] for layer in observed["the network"]["layers"]]
+        places = [place for place, kind in enumerate(kinds) if kind == "MaxPooling2D"]
+        after = [kinds[:place].count("Conv2D") for place in places]
+        expect.equal(after, [2, 3], "which convolutions the poolings follow, counted from 1")
+        expect.true(
+            all(kinds[place - 1] == "Conv2D" for place in places),
+            "something stands between a convolution and its pooling: the dropout comes after the pooling.",
+        )
 
     @subtest("dropout .5, .25, .25, .25 after the convolutions and .5 after the dense layer of 64")
     def dropout(self, cases, observed):
@@ -538,8 +603,14 @@ class PublishedNetwork(Exercise):
         def count(places):
             return 235_232 + places * 128 * 64 + 64 + 65
 
-        strided = _published_network(strides=(6, 5, 2, 3)).count_params()
-        mistakes = {
+        model = observed["the network"]
+        mistakes = {}
+        if any(layer["kind"] == "GlobalAveragePooling2D" for layer in model["layers"]):
+            mistakes[AVERAGED] = count(1)
+        elif any(layer["strides"] != [1, 1] for layer in _kind(model, "Conv2D")):
+            strided = _published_network(strides=(6, 5, 2, 3)).count_params()
+            mistakes["This is stride 6, not a 6×6 kernel: Conv2D(32, 6, 6)."] = strided
+        mistakes |= {
             'These convolutions have no padding: each eats a part of the image. padding="same" keeps the size.': count(
                 12 * 12
             ),
@@ -547,9 +618,8 @@ class PublishedNetwork(Exercise):
             "One pooling too many: 8×8 pixels arrive at the dense layer, not 17×17.": count(8 * 8),
             "No pooling: 69×69 pixels arrive at the dense layer, not 17×17.": count(69 * 69),
             "The poolings round up: leave their padding alone.": count(18 * 18),
-            "This is stride 6, not a 6×6 kernel: Conv2D(32, 6, 6).": strided,
         }
-        expect.equal(observed["the network"]["parameters"], 2_602_849, "parameters", mistakes=mistakes)
+        expect.equal(model["parameters"], 2_602_849, "parameters", mistakes=mistakes)
 
 
 class SmallNetwork(Exercise):
@@ -574,7 +644,7 @@ class SmallNetwork(Exercise):
         }
 
     def observe(self, answer, cases):
-        return {name: run(lambda **case: describe(answer(**case)), **case) for name, case in cases.items()}
+        return {name: _observe_model(answer, case) for name, case in cases.items()}
 
     def reference(self):
         return _small_cnn
@@ -642,7 +712,12 @@ class SmallNetwork(Exercise):
     @subtest("the number of parameters is that of these layers and no others")
     def parameters(self, cases, observed):
         for name, case in cases.items():
-            expect.equal(observed[name]["parameters"], _small_cnn(**case).count_params(), f"{name}, parameters")
+            model = observed[name]
+            mistakes = {}
+            if any(layer["kind"] == "GlobalAveragePooling2D" for layer in model["layers"]):
+                mistakes[AVERAGED] = model["parameters"]
+            want = _small_cnn(**case).count_params()
+            expect.equal(model["parameters"], want, f"{name}, parameters", mistakes=mistakes)
 
 
 class ReadTheResult(Exercise):
@@ -650,7 +725,8 @@ class ReadTheResult(Exercise):
     title = "where it fails: accuracy by magnitude, and the most confident mistakes"
     hints = (
         "np.histogram(values, edges) counts how many values fall into each bin. Of which values do you need it a "
-        "second time? For the mistakes: which images are wrong, and how sure was the network of each?",
+        "second time? (`correct` selects them; as `weights` it would have to be numbers, correct.astype(float).) "
+        "For the mistakes: which images are wrong, and how sure was the network of each?",
         "np.histogram(values[correct], edges) counts the right ones. Confidence is the largest probability of "
         "an image; take the wrong images' indices and sort them by it, largest first.",
         "count = np.histogram(values, edges)[0]; right = np.histogram(values[correct], edges)[0]; and wrong = "
@@ -709,7 +785,13 @@ class ReadTheResult(Exercise):
             isinstance(got, list) and len(got) == 2,
             f"{name}: return two arrays, the accuracy and the number in each bin.",
         )
-        return got, _binned_accuracy(**cases[name])
+        want_accuracy, want_count = _binned_accuracy(**cases[name])
+        swapped = all(
+            np.shape(g) == np.shape(w) and np.allclose(g, w, equal_nan=True)
+            for g, w in zip(got[::-1], (want_accuracy, want_count), strict=True)
+        )
+        expect.true(not swapped, f"{name}: the order is wrong: return the accuracy first, then the number.")
+        return got, (want_accuracy, want_count)
 
     @subtest("accuracy and number of galaxies in each bin; what lies outside the edges is left out")
     def magnitudes(self, cases, observed):
@@ -802,6 +884,26 @@ def _library_softmax(logits, axis=-1):
     return softmax(np.asarray(logits, "float64"), axis=axis)
 
 
+def _softmax_without_keepdims(logits):
+    """The square array that comes out where the largest logit, the sum, or both are kept as a row."""
+    logits = np.asarray(logits, "float64")
+    if len(logits) != logits.shape[-1]:
+        return []
+    largest = logits.max(axis=-1)
+    variants = []
+    with np.errstate(all="ignore"):
+        for shift, column in ((largest, False), (largest, True), (largest[:, None], False), (0 * largest, False)):
+            exponentials = np.exp(logits - shift)
+            variants.append(exponentials / exponentials.sum(axis=-1, keepdims=column))
+    return variants
+
+
+def _matching(got, values):
+    """The first of the values that `got` equals, to be named as a mistake; NaN where there is none."""
+    same = (v for v in values if np.shape(got) == v.shape and np.allclose(got, v, rtol=1e-4, equal_nan=True))
+    return next(same, np.nan)
+
+
 def _keras_loss(logits, labels):
     loss = keras.losses.sparse_categorical_crossentropy(labels, np.asarray(logits, "float32"), from_logits=True)
     return keras.ops.convert_to_numpy(loss)
@@ -871,6 +973,19 @@ def _published_network(strides=(1, 1, 1, 1)):
 
 
 # A model as plain data
+
+
+def _observe_model(answer, case):
+    """The model described; where an image shrinks to nothing inside it, the likely reasons instead of Keras' error."""
+    outcome = run(lambda **arguments: describe(answer(**arguments)), **case)
+    problem = outcome["problem"]
+    if problem and "output size would be zero" in problem["message"]:
+        _, separator, line = problem["message"].partition("\nin your line")
+        problem["message"] = (
+            "the image shrinks to nothing inside the network. Each convolution has to keep its size: a third number, "
+            'as in Conv2D(32, 6, 6), is a stride and shrinks it; so does a missing padding="same".' + separator + line
+        )
+    return outcome
 
 
 def describe(model):
@@ -959,5 +1074,5 @@ def _expect_no_relu_at_the_end(model, name):
 def _equal_count(got, want, what, mistakes):
     """Whole numbers: 34.0 will not do where a layer needs 34 pixels."""
     if isinstance(got, float) and got == want:
-        raise expect.NotYet(f"{what}: expected the whole number {want}, got {got}. Use // instead of /.")
+        raise expect.NotYet(f"{what}: expected the whole number {want}, got {got}. int(...) makes one.")
     expect.equal(got, want, what, mistakes={text: value for text, value in mistakes.items() if value != want})
