@@ -973,7 +973,7 @@ axis.legend();
 
 # %%
 wrong = predictions["convolutional network"] != data.test.labels
-confidence = probabilities.max(axis=1)
+confidence = np.max(probabilities, axis=1)
 print(f"mean confidence: {confidence[~wrong].mean():.2f} where it is right,", end=" ")
 print(f"{confidence[wrong].mean():.2f} in its {wrong.sum()} mistakes")
 worst = most_confident_mistakes(probabilities, data.test.labels, 8)
