@@ -555,7 +555,7 @@ plotting.gallery(
 
 # %% [markdown]
 # *Figure: the stretched r band of a galaxy, twice with half of its pixels dropped in training, and once at inference.*
-# Half of the pixels are enough to tell what it is, and the mean is about the same in all four.
+# The bright middle shines through, the arms only just, and the mean is about the same in all four.
 #
 # ## 7 · A published network
 #
@@ -865,7 +865,7 @@ plotting.gallery(
 # What a kernel answers to an image is a **feature map**. A second model with the same layers, but with other outputs,
 # shows them.
 
-# %%
+# %% tags=["showcase"]
 pooling_layers = [layer for layer in cnn.layers if isinstance(layer, layers.MaxPooling2D)]
 looker = keras.Model(cnn.input, [layer.output for layer in pooling_layers])
 feature_maps = [keras.ops.convert_to_numpy(maps)[0] for maps in looker(galaxy[None])]
