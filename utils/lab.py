@@ -60,7 +60,7 @@ def start(lab):
     seed = _course_seed()
     install_missing()
     keras = _import_keras_quietly()
-    with _hidden_stderr():
+    with hidden_stderr():
         device = _use_device(keras.backend.backend())
     keras.utils.set_random_seed(seed)
 
@@ -160,14 +160,14 @@ def _import_keras_quietly():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "KERAS_BACKEND" not in os.environ and importlib.util.find_spec("tensorflow") is not None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
-    with _hidden_stderr():
+    with hidden_stderr():
         import keras
 
     return keras
 
 
 @contextlib.contextmanager
-def _hidden_stderr():
+def hidden_stderr():
     """Hold back what compiled code writes to the error stream; show it when the block fails."""
     with tempfile.TemporaryFile() as held:
         sys.stderr.flush()

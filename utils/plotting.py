@@ -95,7 +95,7 @@ def confusion(matrices, class_names):
         Title -> counts, true class by row.
     class_names : sequence of str
     """
-    figure, axes = plt.subplots(1, len(matrices), figsize=(4.4 * len(matrices), 3.9), squeeze=False)
+    _, axes = plt.subplots(1, len(matrices), figsize=(4.4 * len(matrices), 3.9), squeeze=False)
     for axis, (title, counts) in zip(axes.flat, matrices.items(), strict=True):
         counts = np.asarray(counts)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -122,7 +122,7 @@ def bars(values, label, errors=None, baseline=None):
     baseline : tuple of (str, float), optional
         A dashed line with its name, e.g. ``("guessing", 0.25)``.
     """
-    figure, axis = plt.subplots(figsize=(7, 0.42 * len(values) + 1.0))
+    _, axis = plt.subplots(figsize=(7, 0.42 * len(values) + 1.0))
     names = list(values)[::-1]
     lengths = [values[name] for name in names]
     axis.barh(names, lengths, color=COLOURS[0], xerr=[errors[name] for name in names] if errors else None)

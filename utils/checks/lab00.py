@@ -225,8 +225,8 @@ class Detect(Exercise):
     hints = (
         "Compare the picture with the threshold: that gives True and False. scipy.ndimage.label returns two things: "
         "the numbered groups and how many there are. What does the number 0 stand for?",
-        "sizes = np.bincount(labels.ravel()) counts all groups at once. For each large one, np.nonzero(labels == number)"
-        " gives its rows and columns: keep mean column, mean row, and the sum of brightness minus level. Sort by that "
+        "sizes = np.bincount(labels.ravel()) counts all groups at once. For each large one, np.nonzero(labels == n) "
+        "gives its rows and columns: keep mean column, mean row, and the sum of brightness minus level. Sort by that "
         "at the end. np.array(rows).reshape(-1, 3) has three columns even when there are no rows.",
         "labels, n = scipy.ndimage.label(grey > level + n_sigma * noise); for number in range(1, n + 1): if "
         "sizes[number] >= smallest: y, x = np.nonzero(labels == number), append (x.mean(), y.mean(), ...); at the end "
