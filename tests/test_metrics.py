@@ -30,6 +30,14 @@ def test_wilson_interval(right, n, z, level):
     assert metrics.wilson_interval(right, n, z) == pytest.approx((interval.low, interval.high), abs=1e-9)
 
 
+def test_wilson_interval_holds_the_share():
+    n = np.arange(1, 400)
+    for right in (np.zeros_like(n), n):
+        low, high = metrics.wilson_interval(right, n)
+        assert np.all(low <= right / n)
+        assert np.all(right / n <= high)
+
+
 def test_wilson_interval_of_nothing_is_nan():
     low, high = metrics.wilson_interval(np.array([0, 1]), np.array([0, 1]))
     assert np.isnan(low[0])

@@ -79,7 +79,8 @@ def wilson_interval(n_right, n, z=1.0):
         share = n_right / n
         centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return centre - half, centre + half
+    # Where all or none are right the share is a limit itself: rounding must not put it outside.
+    return np.fmin(centre - half, share), np.fmax(centre + half, share)
 
 
 def _pair(labels, predictions):
