@@ -478,7 +478,7 @@ check("3.4", output_size)
 # notebooks are full of it. Keras 3 accepts `Conv2D(32, 6, 6)` too, without a word. **Predict** what it does with an
 # image of 69 pixels.
 
-# %%
+# %% tags=["counter-example"]
 image = keras.Input(shape=(69, 69, 3))
 for layer, code in ((layers.Conv2D(32, 6), "Conv2D(32, 6)   "), (layers.Conv2D(32, 6, 6), "Conv2D(32, 6, 6)")):
     size = layer(image).shape[1]
