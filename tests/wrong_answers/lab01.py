@@ -56,6 +56,18 @@ def loses_the_upper_end(image, bins=8, value_range=(0.0, 1.0)):
     return np.concatenate(bands) / (image.shape[0] * image.shape[1])
 
 
+@wrong("1.1", rejected_by="band after band")
+def forgets_the_range(image, bins=8, value_range=(0.0, 1.0)):
+    image = np.clip(image, *value_range)
+    return np.concatenate([np.histogram(image[..., b], bins)[0] / image[..., b].size for b in range(image.shape[-1])])
+
+
+@wrong("1.1", rejected_by="the shares of each band add up to one")
+def list_of_histograms(image, bins=8, value_range=(0.0, 1.0)):
+    image = np.clip(image, *value_range)
+    return [np.histogram(image[..., b], bins, value_range)[0] / image[..., b].size for b in range(image.shape[-1])]
+
+
 # --- 1.2 gradients --------------------------------------------------------------------------------------------------
 
 
@@ -140,6 +152,26 @@ def divides_zero_by_zero(image):
         return np.hypot(down, right), np.rad2deg(np.arctan(down / right)) % 180
 
 
+@wrong("1.2", rejected_by="no difference across the border")
+def zeroes_the_whole_frame(image):
+    down, right = differences(image)
+    down[:, [0, -1]] = 0
+    right[[0, -1]] = 0
+    return polar(down, right)
+
+
+@wrong("1.2", rejected_by="no difference across the border")
+def repeats_the_border(image):
+    padded = np.pad(np.asarray(image, dtype=float), 1, mode="edge")
+    return polar(padded[2:, 1:-1] - padded[:-2, 1:-1], padded[1:-1, 2:] - padded[1:-1, :-2])
+
+
+@wrong("1.2", rejected_by="no difference across the border")
+def zeros_beyond_the_border(image):
+    padded = np.pad(np.asarray(image, dtype=float), 1)
+    return polar(padded[2:, 1:-1] - padded[:-2, 1:-1], padded[1:-1, 2:] - padded[1:-1, :-2])
+
+
 # --- 1.3 shared votes -----------------------------------------------------------------------------------------------
 
 
@@ -196,6 +228,30 @@ def forgets_the_magnitude(magnitude, orientation, bins=9):
 @wrong("1.3", rejected_by="other numbers of bins and number types")
 def always_nine_bins(magnitude, orientation, bins=9):
     return votes_at(magnitude, orientation / 20 - 0.5, 9)
+
+
+@wrong("1.3", rejected_by="the bins form a ring")
+def whole_part_in_place_of_floor(magnitude, orientation, bins=9):
+    position = orientation * bins / 180 - 0.5
+    below = position.astype(int)
+    share = position - below
+    votes = np.zeros((*magnitude.shape, bins))
+    rows, columns = np.indices(magnitude.shape)
+    votes[rows, columns, below % bins] = magnitude * (1 - share)
+    votes[rows, columns, (below + 1) % bins] = magnitude * share
+    return votes
+
+
+@wrong("1.3", rejected_by="the bins form a ring")
+def clips_the_bin_numbers(magnitude, orientation, bins=9):
+    position = orientation * bins / 180 - 0.5
+    below = np.floor(position).astype(int)
+    share = position - below
+    votes = np.zeros((*magnitude.shape, bins))
+    rows, columns = np.indices(magnitude.shape)
+    votes[rows, columns, np.clip(below, 0, bins - 1)] = magnitude * (1 - share)
+    votes[rows, columns, np.clip(below + 1, 0, bins - 1)] = magnitude * share
+    return votes
 
 
 # --- 1.4 cells ------------------------------------------------------------------------------------------------------
@@ -318,6 +374,20 @@ def epsilon_not_squared(cells, block_size=2, epsilon=1e-5):
     return unit(np.minimum(unit(blocks_of(cells, block_size), epsilon**0.5), 0.2), epsilon**0.5)
 
 
+@wrong("1.5", rejected_by="the values are those of L2-Hys")
+def maximum_in_place_of_minimum(cells, block_size=2, epsilon=1e-5):
+    return unit(np.maximum(unit(blocks_of(cells, block_size), epsilon), 0.2), epsilon)
+
+
+@wrong("1.5", rejected_by="epsilon tames blocks weaker than itself")
+def epsilon_outside_the_root(cells, block_size=2, epsilon=1e-5):
+    blocks = blocks_of(cells, block_size)
+    for limit in (0.2, np.inf):
+        length = np.sqrt((blocks**2).sum(axis=(2, 3, 4), keepdims=True)) + epsilon
+        blocks = np.minimum(blocks / length, limit)
+    return blocks
+
+
 # --- 1.6 the whole descriptor ---------------------------------------------------------------------------------------
 
 
@@ -391,6 +461,12 @@ def border_on_one_side(image, vote=shared, bins=9, cell_size=8, block_size=2):
     return blocks_normalised(cells_of(vote(*polar(down, right), bins), cell_size), block_size).ravel()
 
 
+@wrong("1.6", rejected_by="with hard votes it is scikit-image's descriptor")
+def magnitude_and_orientation_exchanged(image, vote=shared, bins=9, cell_size=8, block_size=2):
+    orientation, magnitude = polar(*differences(image))
+    return blocks_normalised(cells_of(vote(magnitude, orientation, bins), cell_size), block_size).ravel()
+
+
 # --- 1.7 asymmetry --------------------------------------------------------------------------------------------------
 
 
@@ -454,6 +530,38 @@ def divides_by_the_number_of_pixels(image, sky_noise=0.0):
 @wrong("1.7", rejected_by="whole numbers do not wrap around")
 def subtracts_unsigned_pixels(image, sky_noise=0.0):
     return (np.abs(image - image[::-1, ::-1]).sum() - noise_share(image, sky_noise)) / np.abs(image).sum()
+
+
+@wrong("1.7", rejected_by="noise alone has none once its share is taken off")
+def never_negative(image, sky_noise=0.0):
+    return max(0.0, asymmetry_of(image, image[::-1, ::-1], noise_share(image, sky_noise)))
+
+
+@wrong("1.7", rejected_by="noise alone has none once its share is taken off")
+def absolute_value_of_the_numerator(image, sky_noise=0.0):
+    return abs(asymmetry_of(image, image[::-1, ::-1], noise_share(image, sky_noise)))
+
+
+@wrong("1.7", rejected_by="a star off the centre has asymmetry two")
+def brackets_forgotten(image, sky_noise=0.0):
+    image = np.asarray(image, dtype=float)
+    return np.abs(image - image[::-1, ::-1]).sum() - noise_share(image, sky_noise) / np.abs(image).sum()
+
+
+@wrong("1.7", rejected_by="noise alone has none once its share is taken off")
+def noise_of_the_rows(image, sky_noise=0.0):
+    return asymmetry_of(image, image[::-1, ::-1], len(image) * 2 * sky_noise / np.sqrt(np.pi))
+
+
+@wrong("1.7", rejected_by="noise alone has none once its share is taken off")
+def root_of_two_sigma(image, sky_noise=0.0):
+    return asymmetry_of(image, image[::-1, ::-1], image.size * np.sqrt(2) * sky_noise)
+
+
+@wrong("1.7", rejected_by="noise alone has none once its share is taken off")
+def divides_by_the_signed_sum(image, sky_noise=0.0):
+    image = np.asarray(image, dtype=float)
+    return (np.abs(image - image[::-1, ::-1]).sum() - noise_share(image, sky_noise)) / image.sum()
 
 
 # --- 1.8 Gini coefficient -------------------------------------------------------------------------------------------
@@ -525,3 +633,8 @@ def sums_unsigned_products(values):
         return 0.0
     weights = (2 * np.arange(1, n + 1) - n - 1).astype(x.dtype)
     return (weights * x).sum() / (x.mean() * n * (n - 1))
+
+
+@wrong("1.8", rejected_by="negative pixels count by their absolute value")
+def sorts_before_the_absolute_value(values):
+    return gini_of(np.abs(np.sort(np.asarray(values, dtype=float), axis=None)))

@@ -78,7 +78,7 @@ class ColourHistogram(Exercise):
             observed["three bands"],
             (24,),
             "three bands of 8 bins",
-            mistakes={"One band is missing its place: give band after band in one long array.": (3, 8)},
+            mistakes={"This is one histogram for each band: join them into one long array, np.concatenate.": (3, 8)},
         )
         got = np.asarray(observed["three bands"]).reshape(3, 8).sum(axis=1)
         expect.close(
@@ -108,6 +108,7 @@ class ColourHistogram(Exercise):
                 "All bands share one histogram: make one for each.": want.reshape(3, 5).mean(axis=0),
                 "reshape(bands, -1) does not move the axis: take image[..., band].": np.full(15, 1 / 3)
                 * np.tile([1, 1, 0, 0, 1], 3),
+                "np.histogram chose its own range: hand it range=value_range.": np.tile([0, 0, 1, 0, 0], 3),
             },
         )
 
@@ -132,7 +133,12 @@ class ColourHistogram(Exercise):
     @subtest("other bands, ranges and number types")
     def other(self, cases, observed):
         for name in ("three bands", "uint8", "one band, float32"):
-            expect.close(observed[name], self.want(cases[name]), name)
+            case = cases[name]
+            bins, low_high = case.get("bins", 8), case.get("value_range", (0.0, 1.0))
+            bands = np.moveaxis(np.clip(case["image"], *low_high), -1, 0)
+            own_range = np.concatenate([np.histogram(band, bins)[0] / band.size for band in bands])
+            mistakes = {"np.histogram chose its own range: hand it range=value_range.": own_range}
+            expect.close(observed[name], self.want(case), name, mistakes=mistakes)
 
 
 def _ramp(angle, shape):
@@ -160,6 +166,12 @@ def _reference_gradients(image):
         parts.append(part)
     along_rows, along_columns = parts
     return np.hypot(along_rows, along_columns), np.rad2deg(np.arctan2(along_rows, along_columns)) % 180
+
+
+def _magnitude_beyond_border(image, mode):
+    """The magnitude when the image is continued beyond its border, see scipy.ndimage's modes."""
+    image = np.asarray(image, dtype=float)
+    return np.hypot(*(ndimage.correlate1d(image, [-1.0, 0.0, 1.0], axis=axis, mode=mode) for axis in (0, 1)))
 
 
 class Gradients(Exercise):
@@ -202,6 +214,10 @@ class Gradients(Exercise):
         magnitude, orientation = _pair(value)
         want, angle = _reference_gradients(case["image"])
         expect.shape(magnitude, want.shape, "magnitude", mistakes={"Rows and columns are swapped.": want.T.shape})
+        no_frame = np.pad(want[1:-1, 1:-1], 1)
+        wrapped, edge, zeros = (
+            _magnitude_beyond_border(case["image"], mode) for mode in ("wrap", "nearest", "constant")
+        )
         magnitude, orientation, want, angle = magnitude[places], orientation[places], want[places], angle[places]
         expect.close(
             magnitude,
@@ -209,7 +225,14 @@ class Gradients(Exercise):
             "magnitude",
             rtol=rtol,
             atol=1e-5,
-            mistakes={"Every value is half as large: [-1, 0, 1] does not divide by two.": want / 2},
+            mistakes={
+                "Every value is half as large: [-1, 0, 1] does not divide by two.": want / 2,
+                "The whole frame is zero: at the upper border only the difference along the rows has no neighbour, "
+                "the one along the columns stays.": no_frame[places],
+                "np.roll takes the pixel from the opposite border: there, the difference is 0.": wrapped[places],
+                "The border pixels were repeated beyond the border: there, the difference is 0.": edge[places],
+                "Zeros were put beyond the border: there, the difference is 0.": zeros[places],
+            },
         )
         there = want > 1e-3
         turned = (orientation - angle + 90) % 180 - 90
@@ -269,6 +292,12 @@ class Gradients(Exercise):
     def folded(self, cases, observed):
         for name in ("noise", "inverted noise"):
             _, orientation = _pair(observed[name])
+            expect.true(
+                not np.isnan(orientation).any(),
+                f"orientation: {int(np.isnan(orientation).sum())} of {orientation.size} values are NaN. They come "
+                "from 0 / 0, where both differences are zero: use np.arctan2(along_rows, along_columns), which does "
+                "not divide.",
+            )
             expect.true(
                 orientation.min() >= 0 and orientation.max() <= 180,
                 f"orientation: found {expect.show(float(orientation.min()))} to "
@@ -340,6 +369,17 @@ def _hard_votes(magnitude, orientation, bins=9):
     return np.asarray(magnitude)[..., None] * (np.digitize(orientation % 180, edges)[..., None] == np.arange(bins))
 
 
+def _votes_by_place(magnitude, position, below, above, bins):
+    """Votes for two bins of each pixel, one after the other, as an assignment by index leaves them."""
+    votes = np.zeros((*magnitude.shape, bins))
+    rows, columns = np.indices(magnitude.shape)
+    share = position - np.trunc(position) if below is None else position - np.floor(position)
+    below, above = (np.trunc(position) % bins, (np.trunc(position) + 1) % bins) if below is None else (below, above)
+    votes[rows, columns, below.astype(int)] = magnitude * (1 - share)
+    votes[rows, columns, above.astype(int)] = magnitude * share
+    return votes
+
+
 class SharedVotes(Exercise):
     id = "1.3"
     title = "votes shared between neighbouring bins"
@@ -396,16 +436,37 @@ class SharedVotes(Exercise):
         no_ring[..., 0] *= orientation < 180 - width / 2
         position = orientation / width - 0.5
         swapped = _ring_votes(magnitude, (2 * np.floor(position) + 1 - position + 0.5) * width % 180, bins)
+        below = np.floor(position)
+        overwritten = _votes_by_place(
+            magnitude, position, np.clip(below, 0, bins - 1), np.clip(below + 1, 0, bins - 1), bins
+        )
+        ring = "The bins form a ring: take the number of the bin modulo bins"
+        mistakes = {}
+        got, nearer = np.asarray(observed[name]), np.asarray(observed["nearer to one"])
+        if nearer.shape == (1, 2, 9) and np.allclose(nearer, _hard_votes(**cases["nearer to one"])):
+            # only then: with centres at 0, 20, ... 20 degrees go to one bin as well, though votes are shared
+            whole = got.ndim == 3 and got.shape[:2] == magnitude.shape and np.allclose(got.max(axis=-1), magnitude)
+            mistakes["The whole magnitude went to one bin: share it between the two nearest centres."] = (
+                got if whole else _hard_votes(magnitude, orientation, bins)
+            )
         expect.close(
             observed[name],
             _ring_votes(magnitude, orientation, bins),
             what,
             rtol=1e-4,
             atol=1e-5,
-            mistakes={
-                "The whole magnitude went to one bin: share it between the two nearest centres.": _hard_votes(
-                    magnitude, orientation, bins
+            mistakes=mistakes
+            | {
+                "The magnitude is forgotten: multiply the shares by it.": _ring_votes(
+                    np.ones_like(magnitude), orientation, bins
                 ),
+                "astype(int) rounds -0.5 to 0, not down to -1: np.floor first.": _votes_by_place(
+                    magnitude, position, None, None, bins
+                ),
+                f"{ring}, do not clip the position.": _ring_votes(
+                    magnitude, np.clip(orientation, width / 2, 180 - width / 2), bins
+                ),
+                f"{ring}, do not clip the number.": overwritten,
                 "The bins start at 0 degrees, but their centres are half a bin further: 10, 30, 50 ...": _ring_votes(
                     magnitude, (orientation + width / 2) % 180, bins
                 ),
@@ -435,12 +496,21 @@ class SharedVotes(Exercise):
         for name in ("noise", "ring", "six bins"):
             magnitude = cases[name]["magnitude"]
             expect.shape(observed[name], (*magnitude.shape, cases[name].get("bins", 9)), f"votes ({name})")
-            expect.close(np.sum(observed[name], axis=-1), magnitude, f"sum of each pixel's votes ({name})")
+            expect.close(
+                np.sum(observed[name], axis=-1),
+                magnitude,
+                f"sum of each pixel's votes ({name})",
+                mistakes={"The magnitude is forgotten: multiply the shares by it.": np.ones_like(magnitude)},
+            )
 
     @subtest("a turn by one degree moves few votes")
     def smooth(self, cases, observed):
         before, after = np.asarray(observed["noise"]), np.asarray(observed["noise turned by a degree"])
         expect.shape(after, before.shape, "votes after the turn")
+        expect.true(
+            not np.allclose(before.sum(axis=-1), 1),
+            "the votes of every pixel add up to 1, not to its magnitude: multiply the shares by the magnitude.",
+        )
         most = (np.abs(after - before).max(axis=-1) / cases["noise"]["magnitude"]).max()
         expect.true(
             most < 0.0501,
@@ -468,7 +538,7 @@ class CellHistograms(Exercise):
         "almost code:"
         "\n    rows, columns = votes.shape[0] // cell_size, votes.shape[1] // cell_size"
         "\n    whole = votes[: rows * cell_size, : columns * cell_size]"
-        "\n    return whole.reshape(rows, cell_size, columns, cell_size, -1).sum(axis=(1, 3))",
+        "\n    return whole.reshape(rows, cell_size, ..., ..., -1).sum(axis=...)",
     )
 
     def inputs(self, rng):
@@ -553,6 +623,13 @@ def _reference_blocks(cells, block_size=2, epsilon=1e-5):
     return vectors.reshape(windows.shape)
 
 
+BLOCK_SHAPES = {
+    "Blocks start at every cell, so neighbours overlap.": (2, 3, 2, 2, 9),
+    "The bins come last: move the axis.": (3, 5, 9, 2, 2),
+    "Keep the axes for now: (rows, columns, block, block, bins).": (3, 5, 36),
+}
+
+
 class NormaliseBlocks(Exercise):
     id = "1.5"
     title = "block normalisation, L2-Hys"
@@ -608,6 +685,12 @@ class NormaliseBlocks(Exercise):
                 "After cutting at 0.2, normalise once more.": np.minimum(normalize(vectors), 0.2).reshape(
                     windows.shape
                 ),
+                "The values are cut before the first normalisation: normalise, cut at 0.2, normalise.": normalize(
+                    np.minimum(vectors, 0.2)
+                ).reshape(windows.shape),
+                "np.maximum raises small values to 0.2: np.minimum cuts the large ones.": normalize(
+                    np.maximum(normalize(vectors), 0.2)
+                ).reshape(windows.shape),
                 "You normalised each cell by itself: take the length over the whole block.": each_cell,
                 "You divided by the sum (L1): the length is the root of the sum of squares.": normalize(
                     np.minimum(normalize(vectors, norm="l1"), 0.2), norm="l1"
@@ -624,11 +707,7 @@ class NormaliseBlocks(Exercise):
             observed["even"],
             (3, 5, 2, 2, 9),
             "blocks of 4 x 6 cells",
-            mistakes={
-                "Blocks start at every cell, so neighbours overlap.": (2, 3, 2, 2, 9),
-                "The bins come last: move the axis.": (3, 5, 9, 2, 2),
-                "Keep the axes for now: (rows, columns, block, block, bins).": (3, 5, 36),
-            },
+            mistakes=BLOCK_SHAPES,
         )
 
     @subtest("each block has length one")
@@ -666,7 +745,7 @@ class NormaliseBlocks(Exercise):
     @subtest("epsilon tames blocks weaker than itself")
     def weak(self, cases, observed):
         case, got = cases["as weak as epsilon"], np.asarray(observed["as weak as epsilon"], dtype=float)
-        expect.true(got.ndim == 5, f"expected the axes (rows, columns, block, block, bins), got the shape {got.shape}")
+        expect.shape(got, (3, 5, 2, 2, 9), "blocks of 4 x 6 cells", mistakes=BLOCK_SHAPES)
         energy = block_reduce(got[:1, :1] ** 2, (1, 1, 2, 2, got.shape[-1]), np.sum).item()
         first = (case["cells"][:2, :2] ** 2).sum()
         cut = np.minimum(case["cells"][:2, :2] / np.sqrt(first + 0.01), 0.2)
@@ -680,6 +759,9 @@ class NormaliseBlocks(Exercise):
                 "epsilon is squared before it is added: sqrt(sum of squares + epsilon²).": _energy_with_plain_epsilon(
                     case["cells"][:2, :2], 0.1
                 ),
+                "epsilon is added outside the root: sqrt(sum of squares + epsilon²).": _energy_with_epsilon_outside(
+                    case["cells"][:2, :2], 0.1
+                ),
                 "epsilon has no effect: add epsilon² inside the root.": 1.0,
             },
         )
@@ -691,9 +773,23 @@ def _energy_with_plain_epsilon(block, epsilon):
     return (block**2).sum()
 
 
+def _energy_with_epsilon_outside(block, epsilon):
+    for limit in (0.2, np.inf):
+        block = np.minimum(block / (np.sqrt((block**2).sum()) + epsilon), limit)
+    return (block**2).sum()
+
+
 def _reference_hog(image, vote=_ring_votes, bins=9, cell_size=8, block_size=2):
     magnitude, orientation = _reference_gradients(image)
     return _reference_blocks(_reference_cells(vote(magnitude, orientation, bins), cell_size), block_size).ravel()
+
+
+def _exchanged(vote):
+    """`vote` called with the orientation in the place of the magnitude."""
+    return lambda magnitude, orientation, bins: vote(orientation, magnitude, bins)
+
+
+EXCHANGED = "Magnitude and orientation are exchanged: gradients returns the magnitude first, and vote takes it first."
 
 
 class Hog(Exercise):
@@ -706,7 +802,7 @@ class Hog(Exercise):
         "almost code:"
         "\n    magnitude, orientation = gradients(image)"
         "\n    votes = vote(magnitude, orientation, bins)"
-        "\n    cells = cell_histograms(votes, cell_size)"
+        "\n    cells = ..."
         "\n    return normalise_blocks(cells, block_size).ravel()",
     )
 
@@ -771,6 +867,7 @@ class Hog(Exercise):
                     "`vote` was not used: these are shared votes.": _reference_hog(
                         image, _ring_votes, bins, cell, block
                     ),
+                    EXCHANGED: _reference_hog(image, _exchanged(_hard_votes), bins, cell, block),
                     "Rows and columns are swapped.": swapped,
                 },
             )
@@ -786,7 +883,8 @@ class Hog(Exercise):
             mistakes={
                 "These are hard votes: `vote` is shared_votes by default.": _reference_hog(
                     cases["noise"]["image"], _hard_votes
-                )
+                ),
+                EXCHANGED: _reference_hog(cases["noise"]["image"], _exchanged(_ring_votes)),
             },
         )
 
@@ -831,14 +929,14 @@ class Asymmetry(Exercise):
         "almost code:"
         "\n    image = np.asarray(image, dtype=float)"
         "\n    difference = np.abs(image - image[::-1, ::-1]).sum()"
-        "\n    from_noise = image.size * 2 * sky_noise / np.sqrt(np.pi)"
+        "\n    from_noise = ...      # for all pixels together"
         "\n    return (difference - from_noise) / np.abs(image).sum()",
     )
 
     def inputs(self, rng):
         image = rng.uniform(1, 3, size=(9, 14))
         one = np.zeros((7, 7))
-        one[1, 2] = 5.0
+        one[1, 1], one[1, 2] = 5.0, 2.0
         mirror = rng.uniform(1, 3, size=(6, 5))
         quarter = rng.uniform(1, 3, size=(6, 6))
         two = np.zeros((8, 8))
@@ -850,6 +948,7 @@ class Asymmetry(Exercise):
             "mirror-symmetric": {"image": mirror + mirror[:, ::-1]},
             "square": {"image": quarter},
             "noise": {"image": rng.normal(0, 2, size=(300, 200)), "sky_noise": 2.0},
+            "faint in much noise": {"image": image, "sky_noise": 2.0},
             "galaxy": {"image": image},
             "brighter galaxy": {"image": 7 * image},
             "uint8": {"image": rng.integers(0, 256, size=(5, 6)).astype("uint8")},
@@ -880,7 +979,9 @@ class Asymmetry(Exercise):
             mistakes={
                 "Without absolute values, differences cancel.": 0.0,
                 "Some authors divide by two; here there is no such factor.": 1.0,
-                "These are squares: take absolute values.": 10.0,
+                "This is the sum of the differences: divide it by the sum of the absolute values. Are there brackets "
+                "around (difference - noise)?": 14.0,
+                "These are squares: take absolute values.": 58 / 7,
             },
         )
 
@@ -898,25 +999,32 @@ class Asymmetry(Exercise):
 
     @subtest("noise alone has none once its share is taken off")
     def noise(self, cases, observed):
-        image = cases["noise"]["image"]
-        total = np.abs(image).sum()
-        raw = np.abs(image - image[::-1, ::-1]).sum()
-        expect.close(
-            observed["noise"],
-            self.want(cases["noise"]),
-            "asymmetry of pure noise",
-            rtol=0,
-            atol=1e-4,
-            mistakes={
+        for name, what in (
+            ("faint in much noise", "asymmetry of a smooth image with sky_noise=2, which is negative"),
+            ("noise", "asymmetry of pure noise"),
+        ):
+            image, sigma = cases[name]["image"], cases[name]["sky_noise"]
+            total, raw = np.abs(image).sum(), np.abs(image - image[::-1, ::-1]).sum()
+            each = 2 * sigma / np.sqrt(np.pi)
+            want = self.want(cases[name])
+            number = "A mean difference of 2 sigma / sqrt(pi) comes from every pixel: multiply by their number"
+            average = "Two values of the noise differ by 2 sigma / sqrt(pi) on average, not by"
+            kept = "The noise may be larger than the difference: keep the negative value"
+            mistakes = {
+                f"{number}.": (raw - each) / total,
+                f"{number}, image.size. len(image) is the number of rows.": (raw - len(image) * each) / total,
                 "The share of the noise is not subtracted.": raw / total,
-                "A mean difference of 2 sigma / sqrt(pi) comes from every pixel: multiply by their number.": (
-                    raw - 4 / np.sqrt(np.pi)
-                )
-                / total,
-                "Two values of the noise differ by 2 sigma / sqrt(pi) on average, not by sigma.": (raw - 2 * image.size)
-                / total,
-            },
-        )
+                f"{average} sigma.": (raw - sigma * image.size) / total,
+                f"{average} sqrt(2) sigma.": (raw - np.sqrt(2) * sigma * image.size) / total,
+                "Only the noise is divided: put brackets around (difference - noise).": raw - each * image.size / total,
+                "Divide by the sum of the absolute values: pixels of noise are negative, too.": (
+                    (raw - each * image.size) / image.sum()
+                ),
+                f"{kept}, without abs().": abs(want),
+            }
+            if not np.allclose(observed["one star"], 0):  # else the differences cancel
+                mistakes[f"{kept}, without max(0, ...)."] = max(0.0, want)
+            expect.close(observed[name], want, what, rtol=0, atol=1e-4, mistakes=mistakes)
 
     @subtest("a brighter galaxy has the same asymmetry")
     def brighter(self, cases, observed):
@@ -940,7 +1048,7 @@ class Gini(Exercise):
         "\n    n = x.size"
         "\n    i = np.arange(1, n + 1)"
         "\n    if x.sum() == 0: return 0.0"
-        "\n    return ((2 * i - n - 1) * x).sum() / (x.mean() * n * (n - 1))",
+        "\n    return (...).sum() / (x.mean() * n * (n - 1))",
     )
 
     def inputs(self, rng):
@@ -1003,8 +1111,22 @@ class Gini(Exercise):
 
     @subtest("negative pixels count by their absolute value")
     def negative(self, cases, observed):
+        values = cases["with negative values"]["values"].ravel()
+        n = values.size
+        weights = 2 * np.arange(1, n + 1) - n - 1
+        signed = np.sort(values)
         expect.close(
-            observed["with negative values"], self.want(cases["with negative values"]), "Gini coefficient of noise"
+            observed["with negative values"],
+            self.want(cases["with negative values"]),
+            "Gini coefficient of noise",
+            mistakes={
+                "The values were sorted before np.abs: take absolute values first, then sort.": (
+                    (weights * np.abs(signed)).sum() / (np.abs(signed).mean() * n * (n - 1))
+                ),
+                "The values keep their signs: take absolute values before sorting.": (
+                    (weights * signed).sum() / (signed.mean() * n * (n - 1))
+                ),
+            },
         )
 
     @subtest("an image without light gives 0")
