@@ -33,7 +33,7 @@ class Run:
     cpu_seconds, wall_seconds : float
         User and system time of the kernel and its children; time from the kernel's start to the last cell's end.
     peak_bytes : int
-        Largest memory (resident set) of the kernel and its children together.
+        Largest memory of the kernel and its children together.
     """
 
     notebook: dict
@@ -166,6 +166,12 @@ def _failed(course, lab, cells, node, index, temporary):
     return SourceError(lab.path, line, message, cell)
 
 
+def _memory(process):
+    """Bytes of a process; on Linux with shared pages divided among those who share them, as after a fork."""
+    information = process.memory_full_info()
+    return getattr(information, "pss", information.rss)
+
+
 class _Meter:
     """Watches a process and its children from a thread: CPU seconds, wall seconds, peak memory."""
 
@@ -205,7 +211,7 @@ class _Meter:
             try:
                 times = process.cpu_times()
                 cpu += times.user + times.system
-                memory += process.memory_info().rss
+                memory += _memory(process)
             except psutil.Error:
                 continue
         with self._lock:
