@@ -27,7 +27,7 @@ def test_every_lab_has_its_row():
 def test_files_and_make_targets_that_a_page_names_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"`?make ([a-z-]+)", text):
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for path in re.findall(r"\]\(([^):#]+)\)", text):
         assert (ROOT / path).exists(), path
