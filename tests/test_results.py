@@ -45,6 +45,13 @@ def test_prediction_band_is_that_of_the_t_distribution(n):
     assert prediction_band(values) == pytest.approx((low, high), rel=1e-3)
 
 
+def test_a_band_ends_at_the_limits_of_the_claim():
+    low, high = Claim("accuracy", limits=results.SHARE).band([0.99, 0.95, 1.0, 0.97, 0.98])
+    assert 0 < low < 0.95
+    assert high == 1.0
+    assert Claim("difference").band([0.99, 0.95, 1.0, 0.97, 0.98])[1] > 1
+
+
 def test_prediction_band_covers_the_next_seed():
     draws = np.random.default_rng(0).normal(size=(2000, 6))
     inside = [low <= d[5] <= high for d in draws for low, high in [prediction_band(list(d[:5]))]]

@@ -15,6 +15,8 @@ from statistics import mean, stdev
 
 from utils.files import ROOT, write_text
 
+SHARE = (0.0, 1.0)  # limits of an accuracy
+POSITIVE = (0.0, math.inf)  # limits of a ratio
 EXPECTED = ROOT / "data" / "expected.json"
 _recorded = {}  # lab -> {claim: value}, of this process
 
@@ -29,6 +31,8 @@ class Claim:
         What is claimed, in words, e.g. ``"accuracy of the small CNN on the test set"``.
     target : str or None
         ``">= x"``, ``"<= x"``, ``"== x"``, ``"low .. high"``, or None where the value is only reported.
+    limits : (float, float)
+        What the value cannot exceed, e.g. :data:`SHARE` for an accuracy; a band ends there.
 
     Examples
     --------
@@ -40,6 +44,7 @@ class Claim:
 
     statement: str
     target: str | None = None
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
     def __post_init__(self):
         _limits(self.target)
@@ -48,6 +53,11 @@ class Claim:
         """True where `value` meets the target; always True without a target, never True for NaN."""
         low, high = _limits(self.target)
         return bool(low <= value <= high) if self.target else not math.isnan(value)
+
+    def band(self, values):
+        """:func:`prediction_band` of the seeds' values, inside the claim's limits: (low, high)."""
+        low, high = prediction_band(values)
+        return max(low, self.limits[0]), min(high, self.limits[1])
 
 
 def _limits(target):

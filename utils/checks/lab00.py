@@ -5,13 +5,13 @@ import skimage.measure
 from scipy.stats import median_abs_deviation
 
 from utils.checks import Exercise, expect, subtest
-from utils.results import Claim
+from utils.results import POSITIVE, Claim
 
 CLAIMS = {
     "objects": Claim("objects above 5 σ in the Hubble picture"),
     "sky_noise": Claim("noise of its sky, on a scale from 0 to 1"),
     "robust_noise": Claim("1.4826 MAD of noise of σ = 1, with 5 % of the pixels covered by sources", "0.95 .. 1.15"),
-    "plain_noise": Claim("standard deviation of the same pixels", ">= 5"),
+    "plain_noise": Claim("standard deviation of the same pixels", ">= 5", limits=POSITIVE),
 }
 
 

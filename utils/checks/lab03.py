@@ -4,13 +4,15 @@ import keras
 import numpy as np
 
 from utils.checks import Exercise, expect, run, subtest
-from utils.results import Claim
+from utils.results import POSITIVE, SHARE, Claim
 
 CLAIMS = {
-    "cnn_accuracy": Claim("The small convolutional network's accuracy on the test set", ">= 0.95"),
-    "error_ratio": Claim("Error of HoG + SVM divided by the error of the convolutional network, same test set", ">= 2"),
-    "svm_accuracy": Claim("HoG + SVM's accuracy on the test set"),
-    "dense_accuracy": Claim("The dense network's accuracy on the test set"),
+    "cnn_accuracy": Claim("The small convolutional network's accuracy on the test set", ">= 0.95", limits=SHARE),
+    "error_ratio": Claim(
+        "Error of HoG + SVM divided by the error of the convolutional network, same test set", ">= 2", limits=POSITIVE
+    ),
+    "svm_accuracy": Claim("HoG + SVM's accuracy on the test set", limits=SHARE),
+    "dense_accuracy": Claim("The dense network's accuracy on the test set", limits=SHARE),
     "published_parameters": Claim("Parameters of the network of Domínguez Sánchez et al. (2018)", "== 2602849"),
 }
 

@@ -13,7 +13,6 @@ from utils.course.source import select_labs
 from utils.course.table import table
 from utils.files import write_text
 from utils.lab import hidden_stderr
-from utils.results import prediction_band
 
 
 def measure(course, number, seeds, say=print):
@@ -113,7 +112,7 @@ def summary(claims, measured, seconds):
             "values": measured[name],
             "mean": mean(measured[name]),
             "std": stdev(measured[name]),
-            "band": list(prediction_band(measured[name])),
+            "band": list(claim.band(measured[name])),
             "holds": claim.holds(mean(measured[name])),
             "seconds": round(seconds, 1),
         }
