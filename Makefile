@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: lab test test-fast test-untouched test-solutions lint build lock clean
 
 lab: .venv/labs-installed
-	@$(BIN)/jupyter lab $(JUPYTER_FLAGS) labs/00_start_here.ipynb
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/labs/00_start_here.ipynb $(JUPYTER_FLAGS)
 
 test: lint
 	@$(BIN)/python -m pytest
