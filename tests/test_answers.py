@@ -22,7 +22,7 @@ def answers(lab, stub):
 @pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
 def test_the_solution_is_correct(lab, exercise_id):
     exercise = exercises(lab)[exercise_id]
-    verdicts = exercise.verdicts(answers(lab, stub=False)[exercise_id], exercise.default_rng())
+    verdicts = exercise.examine(answers(lab, stub=False)[exercise_id], exercise.default_rng())[1]
     assert [v for v in verdicts if not v.passed] == []
 
 
@@ -32,28 +32,28 @@ def test_the_solution_is_correct_on_other_inputs(lab, exercise_id):
 
     exercise = exercises(lab)[exercise_id]
     for seed in (101, 102):
-        verdicts = exercise.verdicts(answers(lab, stub=False)[exercise_id], np.random.default_rng(seed))
+        verdicts = exercise.examine(answers(lab, stub=False)[exercise_id], np.random.default_rng(seed))[1]
         assert [v for v in verdicts if not v.passed] == []
 
 
 @pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
 def test_the_reference_is_correct(lab, exercise_id):
     exercise = exercises(lab)[exercise_id]
-    verdicts = exercise.verdicts(exercise.reference(), exercise.default_rng())
+    verdicts = exercise.examine(exercise.reference(), exercise.default_rng())[1]
     assert [v for v in verdicts if not v.passed] == []
 
 
 @pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
 def test_the_untouched_stub_is_not_attempted(lab, exercise_id):
     exercise = exercises(lab)[exercise_id]
-    assert exercise.verdicts(answers(lab, stub=True)[exercise_id], exercise.default_rng()) is None
+    assert exercise.examine(answers(lab, stub=True)[exercise_id], exercise.default_rng())[1] is None
 
 
 @pytest.mark.parametrize(("lab", "wrong"), WRONG, ids=[f"{w.exercise}-{w.name}" for _, w in WRONG])
 def test_a_wrong_answer_is_rejected_by_the_sub_test_meant_for_it(lab, wrong):
     exercise = exercises(lab)[wrong.exercise]
     assert wrong.rejected_by in [name for name, _, _ in exercise.subtests()]
-    verdicts = exercise.verdicts(wrong.answer, exercise.default_rng())
+    verdicts = exercise.examine(wrong.answer, exercise.default_rng())[1]
     failed = {v.name: v.message for v in verdicts if not v.passed}
     assert wrong.rejected_by in failed
     assert failed[wrong.rejected_by].strip()

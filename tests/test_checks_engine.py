@@ -46,7 +46,7 @@ def halve(monkeypatch, tmp_path):
 
 def failing(answer):
     """Names of the sub-tests that `answer` fails, and the text of the first."""
-    verdicts = Halve().verdicts(answer, np.random.default_rng(0))
+    verdicts = Halve().examine(answer, np.random.default_rng(0))[1]
     return [v.name for v in verdicts if not v.passed], next((v.message for v in verdicts if not v.passed), "")
 
 
@@ -58,7 +58,7 @@ def test_the_untouched_stub_is_not_attempted():
     def stub(x):
         raise NotImplementedError("Exercise 99.1")
 
-    assert Halve().verdicts(stub, np.random.default_rng(0)) is None
+    assert Halve().examine(stub, np.random.default_rng(0))[1] is None
 
 
 def test_an_answer_that_calls_an_open_exercise_only_sometimes_is_attempted():

@@ -188,9 +188,9 @@ def test_a_new_lab_builds_and_passes_with_the_courses_own_engine(new_course):
     for stub in (False, True):
         path = course.solutions / "07_batch_norm.py"
         answers[stub] = exercise_namespace(path, stub=stub)["7.1"]
-    assert all(v.passed for v in exercise.verdicts(answers[False], exercise.default_rng()))
-    assert all(v.passed for v in exercise.verdicts(exercise.reference(), exercise.default_rng()))
-    assert exercise.verdicts(answers[True], exercise.default_rng()) is None
+    assert all(v.passed for v in exercise.examine(answers[False], exercise.default_rng())[1])
+    assert all(v.passed for v in exercise.examine(exercise.reference(), exercise.default_rng())[1])
+    assert exercise.examine(answers[True], exercise.default_rng())[1] is None
 
     def wrong(name, rejected_by):
         return lambda answer: collected.append(WrongAnswer(name, rejected_by, answer, answer.__name__))
@@ -199,7 +199,7 @@ def test_a_new_lab_builds_and_passes_with_the_courses_own_engine(new_course):
     exec(text.replace("from tests.wrong_answers import wrong", ""), {"wrong": wrong})
     assert len(collected) == 4
     for answer in collected:
-        verdicts = exercise.verdicts(answer.answer, exercise.default_rng())
+        verdicts = exercise.examine(answer.answer, exercise.default_rng())[1]
         assert answer.rejected_by in [v.name for v in verdicts if not v.passed], answer.name
     claims = load_claims(course, find_sources(course.root)[1])
     assert list(claims) == ["flux_ratio"]

@@ -7,9 +7,10 @@ import pytest
 
 from utils.course.errors import CourseError
 from utils.course.layout import load_course
-from utils.course.readme import number, update_readme
+from utils.course.readme import update_readme
 from utils.course.source import find_sources
 from utils.files import ROOT
+from utils.results import number
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -60,30 +60,26 @@ def gallery(images, titles=None, columns=8, size=1.3, suptitle=None):
         figure.suptitle(suptitle)
 
 
-def learning_curves(histories, metric="accuracy", title=None):
-    """Loss and one metric against the epoch, training dashed and validation solid.
+def learning_curves(histories):
+    """Loss and accuracy against the epoch, training dashed and validation solid.
 
     Parameters
     ----------
     histories : dict of str to dict
         Name of the model -> what :func:`utils.training.fit` returned.
-    metric : str
-    title : str, optional
     """
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    _, axes = plt.subplots(1, 2, figsize=(9, 3.4))
     for (name, history), colour in zip(histories.items(), COLOURS, strict=False):
         epochs = np.arange(1, len(history["loss"]) + 1)
-        for axis, key in zip(axes, ("loss", metric), strict=True):
+        for axis, key in zip(axes, ("loss", "accuracy"), strict=True):
             axis.plot(epochs, history[key], "--", color=colour, label=f"{name}, training")
             if f"val_{key}" in history:
                 axis.plot(epochs, history[f"val_{key}"], "-", color=colour, label=f"{name}, validation")
-    for axis, label in zip(axes, ("loss (nats)", metric), strict=True):
+    for axis, label in zip(axes, ("loss (nats)", "accuracy"), strict=True):
         axis.set(xlabel="epoch", ylabel=label)
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylim(bottom=0)
     axes[1].legend(fontsize="small")
-    if title:
-        figure.suptitle(title)
 
 
 def confusion(matrices, class_names):
@@ -109,7 +105,7 @@ def confusion(matrices, class_names):
         axis.spines[:].set_visible(True)
 
 
-def bars(values, label, errors=None, baseline=None):
+def bars(values, label, baseline=None):
     """Horizontal bars with their numbers, the first at the top.
 
     Parameters
@@ -117,15 +113,13 @@ def bars(values, label, errors=None, baseline=None):
     values : dict of str to float
     label : str
         Of the axis, with its unit.
-    errors : dict of str to float, optional
-        Half-lengths of error bars, in the same unit.
     baseline : tuple of (str, float), optional
         A dashed line with its name, e.g. ``("guessing", 0.25)``.
     """
     _, axis = plt.subplots(figsize=(7, 0.42 * len(values) + 1.0))
     names = list(values)[::-1]
     lengths = [values[name] for name in names]
-    axis.barh(names, lengths, color=COLOURS[0], xerr=[errors[name] for name in names] if errors else None)
+    axis.barh(names, lengths, color=COLOURS[0])
     for position, length in enumerate(lengths):
         axis.text(0.01 * max(lengths), position, f"{length:.3f}", va="center", color="white", fontsize="small")
     if baseline:

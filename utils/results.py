@@ -144,12 +144,12 @@ def table(lab, path=EXPECTED):
         if name not in measured:
             print("  not measured: a cell above has not run yet")
             continue
-        line = f"  yours {_number(measured[name])}"
+        line = f"  yours {number(measured[name])}"
         if entry is None:
             print(line)
             continue
         low, high = entry["band"]
-        line += f" · over {len(entry['values'])} seeds {_number(entry['mean'])}, band {_number(low)} to {_number(high)}"
+        line += f" · over {len(entry['values'])} seeds {number(entry['mean'])}, band {number(low)} to {number(high)}"
         if entry["target"]:
             line += f" · aim {entry['target']}"
         slack = 1e-3 * max(abs(low), abs(high))  # where chance plays no part the band has no width, but digits are cut
@@ -160,5 +160,12 @@ def table(lab, path=EXPECTED):
             print("  outside, compare the functions that this value comes from with the worked solution.")
 
 
-def _number(value):
-    return f"{value:d}" if isinstance(value, int) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+def number(value):
+    """Three digits that count, without an exponent where it can be helped.
+
+    Examples
+    --------
+    >>> number(0.96123), number(2602849), number(3.2e-12)
+    ('0.961', '2602849', '3.2e-12')
+    """
+    return str(value) if isinstance(value, int) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -82,11 +82,17 @@ class Exercise:
             for message in [_failure(test, cases, Observations(observed))]
         ]
 
-    def verdicts(self, answer, rng):
-        """The three steps in a row, as in a notebook. None where the answer is the untouched stub."""
+    def examine(self, answer, rng):
+        """The three steps in a row, as in a notebook: what was observed, and the verdicts on it.
+
+        Returns
+        -------
+        observed : dict of str to dict
+        verdicts : list of Verdict, or None where the answer is the untouched stub
+        """
         cases = self.inputs(rng)
         observed = self.observe(answer, cases)
-        return None if is_untouched(observed) else self.judge(cases, observed)
+        return observed, None if is_untouched(observed) else self.judge(cases, observed)
 
     def default_rng(self):
         """The generator that a notebook's check uses: the same cases every time."""

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from utils.checks.exercise import exercises, find, is_untouched
+from utils.checks.exercise import exercises, find
 from utils.checks.expect import show
 from utils.files import ROOT, write_text
 
@@ -37,14 +37,12 @@ def check(exercise_id, *answers):
         print(f"{title}: not yet. Hand over the function itself, by its name without brackets behind it,")
         print(f"not what it returns: this is {show(answer)}.")
         return
-    cases = exercise.inputs(exercise.default_rng())
-    observed = exercise.observe(answer, cases)
-    if is_untouched(observed):
+    observed, verdicts = exercise.examine(answer, exercise.default_rng())
+    if verdicts is None:
         print(f"{title}: not attempted, 0 of {exercise.points} points")
         print("Replace the line `raise NotImplementedError(…)` by your code, run that cell, then this one.")
         _remember(exercise, "not attempted", 0)
         return
-    verdicts = exercise.judge(cases, observed)
     points = sum(v.points for v in verdicts if v.passed)
     correct = all(v.passed for v in verdicts)
     print(f"{title}: {'correct' if correct else 'not yet'}, {points} of {exercise.points} points")

@@ -182,7 +182,7 @@ class _Meter:
     def start(self, process_id):
         import psutil
 
-        self._process, self._began = psutil.Process(process_id), time.time()
+        self._process = psutil.Process(process_id)
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 

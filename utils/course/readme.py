@@ -9,6 +9,7 @@ from utils.course.table import table
 from utils.course.template import badge
 from utils.files import write_text
 from utils.lab import read_header
+from utils.results import number
 
 _MARKED = r"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)"
 
@@ -40,10 +41,11 @@ def labs_table(course):
     """Lab, question, minutes of work, CPU minutes, badge."""
     expected, rows = read_expected(course.root / "data" / "expected.json"), []
     for lab in find_sources(course.root):
-        title, question, minutes = read_header(read_cells(lab.path)[0].text)
+        cells = read_cells(lab.path)
+        title, question, minutes = read_header(cells[0].text)
         seconds = [entry["seconds"] for entry in expected.get(lab.number, {}).values()]
         cpu = f"{max(seconds) / 60:.1f}" if seconds else "–"
-        exercises = sum(bool(cell.exercise) for cell in read_cells(lab.path))
+        exercises = sum(bool(cell.exercise) for cell in cells)
         link = f"[{title}](labs/{lab.name}.ipynb)"
         rows.append([link, question, str(exercises), str(minutes), cpu, badge(course, lab.name)])
     header = ["Lab", "Question", "Exercises", "Minutes of work", "Minutes of CPU", "Open"]
@@ -65,14 +67,3 @@ def results_table(course):
                 holds = "–" if entry["target"] is None else "✔" if entry["holds"] else "✘"
                 rows.append([lab.number, entry["statement"], entry["target"] or "–", measured, band, holds])
     return table(["Lab", "Claim", "Target", "Measured", "Band for one seed", "Holds"], rows)
-
-
-def number(value):
-    """Three digits that count, without an exponent where it can be helped.
-
-    Examples
-    --------
-    >>> number(0.96123), number(2602849), number(3.2e-12)
-    ('0.961', '2602849', '3.2e-12')
-    """
-    return str(value) if isinstance(value, int) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
