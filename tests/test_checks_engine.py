@@ -8,7 +8,7 @@ import pytest
 
 from utils import checks
 from utils.checks import Exercise, exercise, expect, notebook, run, subtest
-from utils.checks.exercise import is_untouched
+from utils.checks.exercise import Verdict, is_untouched
 
 
 class Halve(Exercise):
@@ -380,3 +380,20 @@ class TestExpect:
         expect.between([0, 1], 0, 1, "x")
         with pytest.raises(expect.NotYet, match="got nan"):
             expect.between([0, np.nan], 0, 1, "x")
+
+
+class Hides(Halve):
+    arrays = Halve.arrays
+
+    @subtest("an odd number too", points=3, hidden=True)
+    def odd(self, cases, observed):
+        expect.true(False, "never")
+
+
+def test_a_hidden_sub_test_counts_when_graded_alone():
+    hides = Hides()
+    observed, verdicts = hides.examine(hides.reference(), hides.default_rng())
+    assert all(v.passed and not v.hidden for v in verdicts)
+    judged = hides.judge(hides.inputs(hides.default_rng()), observed, hidden=True)
+    assert [v for v in judged if v.hidden] == [Verdict("an odd number too", False, 3, "never", hidden=True)]
+    assert hides.points == sum(v.points for v in verdicts) == 2

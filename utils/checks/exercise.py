@@ -19,9 +19,10 @@ class Verdict:
     passed: bool
     points: int
     message: str = ""
+    hidden: bool = False
 
 
-def subtest(name, points=1):
+def subtest(name, points=1, hidden=False):
     """Mark a method ``(self, cases, observed)`` of an :class:`Exercise` as a sub-test.
 
     Parameters
@@ -30,21 +31,29 @@ def subtest(name, points=1):
         What holds when it is passed, as a short sentence: students read it.
     points : int
         What it is worth.
+    hidden : bool
+        It counts when graded alone: a notebook's check leaves it out, feedback says no more than passed or not.
     """
 
     def mark(method):
         method.subtest = (name, points)
+        method.hidden = hidden
         return method
 
     return mark
 
 
 class Exercise:
-    """One exercise. A subclass gives ``id``, ``title``, three ``hints``, ``inputs``, ``reference`` and sub-tests."""
+    """One exercise. A subclass gives ``id``, ``title``, three ``hints``, ``inputs``, ``reference`` and sub-tests.
+
+    ``forbidden`` names what would do the exercise's work, such as ``"skimage.feature.hog"``: grading flags an answer
+    that uses it, for a person to look at.
+    """
 
     id: str
     title: str
     hints: tuple[str, str, str]
+    forbidden: tuple[str, ...] = ()
 
     def inputs(self, rng):
         """Cases: name -> keyword arguments of the answer, as plain data.
@@ -64,21 +73,27 @@ class Exercise:
         """A stand-in for the answer that is backed by a library."""
         raise TypeError(f"exercise {self.id} does not define reference()")
 
-    def subtests(self):
-        """The sub-tests in the order in which the class defines them: list of (name, points, method)."""
+    def subtests(self, hidden=False):
+        """The sub-tests in the order in which the class defines them: list of (name, points, method).
+
+        Parameters
+        ----------
+        hidden : bool
+            Include those that count when graded alone.
+        """
         marked = [m for m in vars(type(self)).values() if hasattr(m, "subtest")]
-        return [(*method.subtest, method.__get__(self)) for method in marked]
+        return [(*method.subtest, method.__get__(self)) for method in marked if hidden or not method.hidden]
 
     @property
     def points(self):
-        """Sum of the sub-tests' points."""
+        """Sum of the points of the sub-tests that a notebook runs."""
         return sum(points for _, points, _ in self.subtests())
 
-    def judge(self, cases, observed):
-        """One :class:`Verdict` for each sub-test, from plain data alone."""
+    def judge(self, cases, observed, hidden=False):
+        """One :class:`Verdict` for each sub-test, from plain data alone; the hidden ones when they are asked for."""
         return [
-            Verdict(name, not message, points, message)
-            for name, points, test in self.subtests()
+            Verdict(name, not message, points, message, test.hidden)
+            for name, points, test in self.subtests(hidden)
             for message in [_failure(test, cases, Observations(observed))]
         ]
 

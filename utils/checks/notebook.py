@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utils.checks.exercise import exercises, find
 from utils.checks.expect import show
+from utils.checks.handover import exchange_folder, hand_over
 from utils.files import ROOT, write_text
 
 _hints_given = {}  # exercise id -> how many levels
@@ -25,6 +26,9 @@ def check(exercise_id, *answers):
     exercise = find(exercise_id)
     title = f"Exercise {exercise.id} · {exercise.title}"
     answer = answers[0] if len(answers) == 1 else answers
+    if folder := exchange_folder():
+        hand_over(exercise, answer, folder)
+        return
     wanted = _parts(exercise.reference())
     if len(_parts(answer)) != len(wanted):
         call = f'check("{exercise.id}", {", ".join(part.__name__ for part in wanted)})'
@@ -94,7 +98,7 @@ def reference(exercise_id):
     >>> gradients = reference("1.1")  # doctest: +SKIP
     """
     exercise = find(exercise_id)
-    if os.environ.get("COURSE_GRADING"):
+    if exchange_folder():
         raise RuntimeError("reference() is not available while a notebook is graded")
     stand_in = exercise.reference()
     for part in _parts(stand_in):
