@@ -3,11 +3,11 @@
 import ast
 import builtins
 import re
-import symtable
 from collections import Counter
 
 from utils.course.errors import CourseError, SourceError
 from utils.course.marks import BEGIN, cut, marks, solution_statements
+from utils.course.names import names_bound, names_read
 from utils.course.template import COLAB_LINK, colab_link, set_up_cell
 from utils.lab import read_header
 
@@ -234,24 +234,16 @@ def _names(lab, cells):
     for cell in cells:
         if "imports" not in cell.tags and not cell.exercise:
             continue
-        table = symtable.symtable(cell.text, cell.label, "exec")
-        known |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+        known |= names_bound(cell.text)
         if not cell.exercise:
             continue
-        for name in sorted(_globals(table) - known):
+        for name in sorted(names_read(cell.text) - known):
             line = next(
                 (n.lineno for n in ast.walk(ast.parse(cell.text)) if isinstance(n, ast.Name) and n.id == name), 1
             )
             message = f"`{name}` is defined neither in the imports cell nor in this or an earlier exercise"
             problems.append(SourceError(lab.path, cell.line + line - 1, message, cell))
     return problems
-
-
-def _globals(table):
-    """Names that a cell, or a function in it, reads from the notebook's namespace."""
-    top = table.get_type() == "module"
-    own = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
-    return own.union(*(_globals(child) for child in table.get_children()))
 
 
 def _leaks(lab, cells):
