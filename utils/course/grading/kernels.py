@@ -1,0 +1,638 @@
+"""Kernels for students' code: started in isolation, watched, and ended with all that they have started.
+
+A :class:`Launcher` holds a fork server (``zygote.py``), in a sandbox of its own or beside the worker, and starts a
+:class:`Kernel` at a time. The fork server has imported what every lab needs, so that a kernel is there in a fraction of
+a second. Where kernels are not to be forked, the same server starts Python anew for each.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from utils.course.errors import CourseError
+from utils.course.grading import family
+from utils.course.grading.isolation import (
+    CACHE,
+    COURSE,
+    FORK_SERVER,
+    ZYGOTE,
+    Limits,
+    base_environment,
+    python_folders,
+    sandbox,
+)
+
+PRELOAD = ("numpy", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "ipykernel.kernelapp", "keras")
+SERVER_SECONDS = 180  # until a fork server has imported everything
+START_SECONDS = 60  # until a kernel can be talked to
+WATCH_SECONDS = 0.1  # between two looks of the watchdog
+_LINUX = sys.platform.startswith("linux")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_THREADS += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+_PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+
+
+class Zygote:
+    """A fork server, and the orders given to it.
+
+    Parameters
+    ----------
+    preload : sequence of str
+        Modules to import before anything is forked.
+    path : sequence of str
+        Put in front of Python's search path, for the modules.
+    environment : dict or None
+        Of the server; None is this process's own.
+    command : sequence of str
+        Runs the server in a sandbox; empty: no sandbox.
+    script : str
+        Where ``zygote.py`` is seen.
+    enclose : dict or None
+        What namespaces for each process would need; found out is whether they can be had.
+    log : pathlib.Path or None
+        Takes what the server prints.
+
+    Attributes
+    ----------
+    missing : dict
+        Modules that could not be imported, and why.
+    nests : bool
+        Whether each process can get namespaces of its own.
+    """
+
+    def __init__(self, preload=(), path=(), environment=None, command=(), script=ZYGOTE, enclose=None, log=None):
+        settings = {"preload": list(preload), "path": list(map(str, path)), "enclose": enclose}
+        self._command = [*command, sys.executable, "-P", str(script), json.dumps(settings)]
+        self._sandboxed, self._environment, self._log = bool(command), environment, log
+        self._greeted, self._lock = threading.Event(), threading.Lock()
+        self._orders, self._next, self._error, self._server = {}, 1, None, None
+        self.missing, self.nests, self.nesting = {}, False, ""
+        # The system ends the server when the thread that has started it ends, so that thread stays.
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        try:
+            with open(self._log or os.devnull, "ab") as log:
+                self._server = subprocess.Popen(
+                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self._environment
+                )
+            for line in self._server.stdout:
+                self._hear(json.loads(line))
+        except (OSError, ValueError) as error:
+            self._error = str(error)
+        finally:
+            if self._server is not None:
+                self._server.kill()
+                self._server.wait()
+            with self._lock:
+                self._error = self._error or "ended"
+                orders = list(self._orders.values())
+            self._greeted.set()
+            for process in orders:
+                process._hear({"error": "the fork server has ended"})
+                process._hear({"exit": None})
+
+    def _hear(self, message):
+        if "id" in message:
+            with self._lock:
+                process = self._orders.pop(message["id"]) if "exit" in message else self._orders.get(message["id"])
+            if process is not None:
+                process._hear(message)
+        else:
+            self.missing, self.nests, self.nesting = message["missing"], message["nests"], message["nesting"]
+            self._greeted.set()
+
+    def alive(self):
+        """Whether orders are taken."""
+        return self._error is None
+
+    def wait(self, seconds=SERVER_SECONDS):
+        """Wait until everything is imported; CourseError where the server ends or takes too long."""
+        if not self._greeted.wait(seconds):
+            self.stop()
+            raise CourseError(f"the fork server is not ready after {seconds} seconds{self._printed()}")
+        if not self.alive():
+            raise CourseError(f"the fork server does not start{self._printed()}")
+
+    def _printed(self):
+        text = self._log.read_text(encoding="utf-8", errors="replace").strip() if self._log else ""
+        return f": {text[-2000:]}" if text else ""
+
+    @property
+    def pid(self):
+        """The server's process id, as this process sees it."""
+        if not self._sandboxed:
+            return self._server.pid
+        return next(iter(family.descendants(self._server.pid)), self._server.pid)
+
+    def order(self, **order):
+        """Have a process forked; see ``zygote.py`` for what can be ordered.
+
+        Returns
+        -------
+        Process
+
+        Raises
+        ------
+        CourseError
+            Where the server has ended.
+        """
+        self.wait()
+        process = Process(self)
+        with self._lock:
+            order["id"], self._next = self._next, self._next + 1
+            self._orders[order["id"]] = process
+            try:
+                self._server.stdin.write(json.dumps(order).encode() + b"\n")
+                self._server.stdin.flush()
+            except OSError:
+                raise CourseError(f"the fork server has ended{self._printed()}") from None
+        return process
+
+    def call(self, function, arguments=(), cwd=None, environment=None, path=(), output=None):
+        """Call a function in a fork; outside of a sandbox.
+
+        Parameters
+        ----------
+        function : str
+            ``"module:name"``. What it returns is the status, None is 0.
+        arguments : list or dict
+            What JSON can carry.
+        cwd, environment, path, output
+            The fork's folder, environment (None: this process's), what comes first in its search path, and the file
+            that takes what it prints (None: nothing does).
+
+        Returns
+        -------
+        Process
+        """
+        return self.order(
+            target="call",
+            arguments=[function, arguments if isinstance(arguments, dict) else list(arguments)],
+            cwd=str(cwd or os.getcwd()),
+            environment=dict(os.environ if environment is None else environment),
+            path=list(map(str, path)),
+            output=str(output) if output else None,
+        )
+
+    def stop(self):
+        """End the server and all that it has forked."""
+        if self._server is not None and self._server.poll() is None:
+            pid = self.pid
+            family.end(lambda: family.descendants(pid))
+            self._server.kill()
+            self._server.wait()
+
+
+class Process:
+    """A process that a fork server has forked.
+
+    Attributes
+    ----------
+    pid : int or None
+        Of its attendant, as the fork server counts: the machine's own number where there is no sandbox.
+    ready, ended : threading.Event
+    status : int or None
+        After its end, as in :mod:`subprocess`; None where the fork server has ended.
+    error : str
+        What went wrong with starting it.
+    """
+
+    def __init__(self, zygote):
+        self.zygote, self.pid, self.status, self.error = zygote, None, None, ""
+        self.ready, self.ended, self._changed = threading.Event(), threading.Event(), threading.Condition()
+
+    def _hear(self, message):
+        with self._changed:
+            self.pid = message.get("pid", self.pid)
+            self.error = message.get("error", self.error)
+            if message.get("ready"):
+                self.ready.set()
+            if "exit" in message or ("error" in message and self.pid is None):
+                self.status = message.get("exit")
+                self.ended.set()
+            self._changed.notify_all()
+
+    def wait_ready(self, seconds):
+        """Wait until it is ready or ended; whether it is ready."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.ready.is_set() or self.ended.is_set(), seconds)
+        return self.ready.is_set() and not self.ended.is_set()
+
+    def wait(self, seconds=None):
+        """Wait for its end; whether it has ended."""
+        return self.ended.wait(seconds)
+
+    def alive(self):
+        return not self.ended.is_set()
+
+    def kill(self):
+        """End it and its children (outside of a sandbox)."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.pid is not None or self.ended.is_set(), 5)
+        if self.pid is not None and self.alive():
+            pid = self.pid
+            family.end(lambda: [*family.descendants(pid), *([pid] if self.alive() else [])])
+        self.ended.wait(5)
+
+
+class Launcher:
+    """Starts kernels, one after the other; one for each worker. A context manager.
+
+    Parameters
+    ----------
+    course : pathlib.Path
+        The students' copy of the course, without anything they are not to see.
+    isolation : Isolation
+    limits : Limits
+    fork : bool
+        Fork kernels from a process that has imported `preload`; else start Python anew for each.
+    preload : sequence of str
+    cache : pathlib.Path or None
+        Folder of data, which can be read only.
+    environment : dict
+        Variables for the kernels, over those that they get anyway.
+    threads : int or None
+        For the numerical libraries of a kernel; None: as many as they like.
+
+    Attributes
+    ----------
+    forking : bool
+        Whether kernels are forked.
+    note : str
+        Why they are not, where they should have been; modules that could not be imported.
+    """
+
+    def __init__(
+        self,
+        course,
+        isolation,
+        limits=None,
+        fork=True,
+        preload=PRELOAD,
+        cache=None,
+        environment=None,
+        threads=None,
+    ):
+        self.course, self.isolation, self.limits = Path(course).resolve(), isolation, limits or Limits()
+        self.cache = Path(cache).resolve() if cache else None
+        self.forking, self.note = fork and _LINUX, ""
+        self._preload, self._extra, self._threads = tuple(preload), dict(environment or {}), threads
+        self._folder = Path(tempfile.mkdtemp(prefix=f"cg{os.getpid()}-", dir="/tmp" if os.path.isdir("/tmp") else None))
+        self._mark = f"COURSE_SLOT={secrets.token_hex(8)}"
+        self._count, self._kernel, self._zygote = 0, None, None
+        _copy_fonts(self._folder / "fonts")
+        if _LINUX:
+            self._zygote = self._new_zygote()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End everything and leave nothing behind."""
+        if self._kernel is not None:
+            self._kernel.stop()
+        if self._zygote is not None:
+            self._zygote.stop()
+        _remove(self._folder)
+
+    @property
+    def sandboxed(self):
+        return self.isolation.level == "bwrap"
+
+    def start(self):
+        """Start a kernel; the one before is ended if need be. It can be talked to when this returns.
+
+        Returns
+        -------
+        Kernel
+
+        Raises
+        ------
+        CourseError
+            Where no kernel can be started.
+        """
+        if self._kernel is not None:
+            self._kernel.stop()
+        problem = ""
+        for _ in range(3):
+            self._kernel = None
+            kernel = self._start()
+            if kernel is not None and kernel._wait_ready(START_SECONDS):
+                self._kernel = kernel
+                return kernel
+            if kernel is not None:
+                problem = kernel.printed() or kernel._process.error
+                kernel.stop()
+            self._discard()
+        raise CourseError(f"a kernel can't be started{': ' + problem if problem else ''}")
+
+    def _start(self):
+        folder = self._folder / str(self._count)
+        self._count += 1
+        for name in ("ipc", "scratch/work", "scratch/exchange", "scratch/tmp"):
+            (folder / name).mkdir(parents=True)
+        (folder / "log").touch()
+        course = COURSE if self.sandboxed else str(self.course)
+        (folder / "scratch/work/course").symlink_to(course)  # where the notebooks look for the course
+        _copy_fonts(folder / "scratch/.matplotlib", self._folder / "fonts")
+        connection, sockets = _write_connection(folder / "ipc")
+        arguments = ["-f", str(connection), "--log-level=ERROR", "--HistoryManager.enabled=False"]
+        environment = self._environment(folder / "scratch")
+        if not _LINUX:
+            process = _Alone(arguments, folder, environment)
+            return Kernel(folder, connection, process, lambda: [process.pid, *family.descendants(process.pid)], self)
+        zygote = self._ready_zygote()
+        order = {"target": "kernel", "arguments": [arguments], "path": [course]}
+        if not self.forking:
+            order = {"target": "exec", "arguments": [sys.executable, "-m", "ipykernel_launcher", *arguments]}
+        if self.sandboxed and zygote.nests:
+            keep = [folder / "ipc", folder / "scratch", folder / "scratch/exchange", folder / "log"]
+            order["enclose"] = self._enclosure() | {"seal": [str(folder / "ipc")]}
+            order["enclose"]["keep"] += [str(path) for path in keep]
+        try:
+            process = zygote.order(
+                **order,
+                cwd=str(folder / "scratch/work"),
+                environment=environment,
+                limits={} if self.isolation.level == "none" else self.limits.of_a_process(),
+                nice=5,
+                confine=self.sandboxed,
+                output=str(folder / "log"),
+                **{"await": sockets},
+            )
+        except CourseError:
+            return None
+        pid = zygote.pid
+        return Kernel(folder, connection, process, lambda: family.descendants(pid), self)
+
+    def _ready_zygote(self):
+        """The fork server; a new one where the last was lost or can't be used again."""
+        if self._zygote is None or not self._zygote.alive():
+            self._discard()
+            self._zygote = self._new_zygote()
+        self._zygote.wait()
+        if self.sandboxed and not self._zygote.nests and self.forking:
+            self.forking = False
+            self.note = f"kernels are not forked: namespaces can't be nested here ({self._zygote.nesting})"
+            self._discard()
+            self._zygote = self._new_zygote()
+            self._zygote.wait()
+        if self._zygote.missing:
+            self.note = f"not imported ahead: {', '.join(sorted(self._zygote.missing))}"
+        return self._zygote
+
+    def _discard(self):
+        if self._zygote is not None:
+            self._zygote.stop()
+        self._zygote = None
+        family.end(lambda: family.marked(self._mark))
+
+    def _new_zygote(self):
+        script, course, command = ZYGOTE, self.course, []
+        if self.sandboxed:
+            script, course = FORK_SERVER, COURSE
+            command = sandbox(self._folder, self.course, self.cache, self.limits)
+        home = self._folder / "home"
+        home.mkdir(exist_ok=True)
+        return Zygote(
+            self._preload if self.forking else (),
+            path=[course],
+            environment=self._environment(home),
+            command=command,
+            script=script,
+            enclose=self._enclosure() if self.sandboxed else None,
+            log=self._folder / "log",
+        )
+
+    def _enclosure(self):
+        """New empty file systems for each kernel; a Python that is installed below one of them is kept."""
+        size = self.limits.file_bytes
+        fresh = {"/tmp": size, "/dev/shm": size}
+        if not str(self._folder).startswith("/tmp/"):
+            fresh[str(self._folder)] = size
+        return {"fresh": fresh, "keep": [path for path in python_folders() if path.startswith(tuple(fresh))]}
+
+    def _environment(self, scratch):
+        """All variables of a kernel with this scratch folder."""
+        threads = dict.fromkeys(_THREADS, str(self._threads)) if self._threads else {}
+        own = {
+            "HOME": str(scratch),
+            "IPYTHONDIR": str(scratch / ".ipython"),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "MPLCONFIGDIR": str(scratch / ".matplotlib"),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1",
+            "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
+            "PYTHONPATH": COURSE if self.sandboxed else str(self.course),
+            "COURSE_GRADING": str(scratch / "exchange"),
+            "COURSE_PROGRESS": str(scratch / "progress.json"),
+            "COURSE_RESULTS": str(scratch / "results.json"),
+        }
+        if self.cache:
+            own["COURSE_CACHE"] = CACHE if self.sandboxed else str(self.cache)
+        if not self.sandboxed:
+            own["TMPDIR"] = str(scratch / "tmp")
+        if sys.platform == "win32":
+            own |= {name: os.environ[name] for name in ("SYSTEMROOT", "USERPROFILE") if name in os.environ}
+        name, _, value = self._mark.partition("=")
+        return base_environment() | own | threads | self._extra | {name: value}
+
+
+class Kernel:
+    """A kernel that runs; made by :meth:`Launcher.start`.
+
+    Attributes
+    ----------
+    connection_file : pathlib.Path
+        For a client outside of the sandbox.
+    scratch : pathlib.Path
+        The folder it can write to: ``work`` is its working directory, ``exchange`` the place for messages.
+    reason : str
+        Once it is dead: why, in words for the student. ``""`` while it lives, and where :meth:`stop` ended it.
+    """
+
+    def __init__(self, folder, connection_file, process, members, launcher):
+        self._folder, self.connection_file, self.scratch = folder, connection_file, folder / "scratch"
+        self._process, self._members, self._launcher = process, members, launcher
+        self._verdict, self._stopped, self._seen = "", threading.Event(), {}
+        self._watchdog = None
+        if launcher.isolation.level != "none":
+            self._watchdog = threading.Thread(target=self._watch, daemon=True)
+            self._watchdog.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def alive(self):
+        return not (self._process.ended.is_set() or self._verdict or self._stopped.is_set())
+
+    @property
+    def reason(self):
+        if self._verdict or not self._process.ended.is_set():
+            return self._verdict
+        return _in_words(self._process.status)
+
+    def printed(self):
+        """The end of what the process itself has printed, which no notebook shows: for the instructor."""
+        try:
+            with open(self._folder / "log", "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 4000))
+                return file.read().decode(errors="replace").strip()
+        except OSError:
+            return ""
+
+    def stop(self):
+        """End it and everything that it has started, and remove its folder."""
+        if self._stopped.is_set():
+            return
+        if not self._process.ended.is_set() and not self._verdict:
+            self._verdict = ""
+        self._stopped.set()
+        gone = family.end(self._all)
+        if not self._process.ended.wait(5) or not gone:
+            self._launcher._discard()
+        elif _LINUX and (not self._launcher._zygote or not self._launcher._zygote.alive()):
+            self._launcher._discard()
+        elif _LINUX and self._launcher.sandboxed and not self._launcher._zygote.nests:
+            self._launcher._discard()  # what it left in the sandbox, the next one would find
+        if self._watchdog is not None:
+            self._watchdog.join()
+        _remove(self._folder)
+
+    def _wait_ready(self, seconds):
+        return self._process.wait_ready(seconds)
+
+    def _all(self):
+        """Its processes, those included that were seen once and have left the family since."""
+        strays = [pid for pid, when in list(self._seen.items()) if when is not None and family.started(pid) == when]
+        return list({*self._members(), *strays})
+
+    def _watch(self):
+        looks = 0
+        while not self._stopped.wait(WATCH_SECONDS) and not self._process.ended.is_set():
+            looks += 1
+            if verdict := self._excess(thorough=looks % 3 == 0):
+                self._verdict = verdict
+                family.end(self._all)
+                return
+
+    def _excess(self, thorough):
+        """What it uses too much of, in words; ``""`` where all is well. The files are counted in a thorough look."""
+        limits, pids = self._launcher.limits, self._members()
+        if not self._launcher.sandboxed:
+            self._seen |= {pid: family.started(pid) for pid in pids if pid not in self._seen}
+        if len(pids) > limits.processes:
+            return f"started more than {limits.processes} processes"
+        if family.resident(pids) > limits.memory and family.memory(pids) > limits.memory:
+            return f"used more than {limits.memory / 1e9:.1f} GB of memory"
+        if thorough:
+            try:
+                used, files = family.in_folder(self._folder, limits.files)
+            except OSError:
+                return "made folders that can't be looked into"
+            if files > limits.files:
+                return f"made more than {limits.files} files"
+            if used + family.unlinked(pids) > limits.disk:
+                return f"wrote more than {limits.disk / 1e9:.1f} GB to its disk"
+        return ""
+
+
+class _Alone:
+    """A kernel's process without a fork server: for systems other than Linux."""
+
+    def __init__(self, arguments, folder, environment):
+        with open(folder / "log", "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ipykernel_launcher", *arguments],
+                cwd=folder / "scratch/work",
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pid, self.status, self.error, self.ended = self._process.pid, None, "", threading.Event()
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self):
+        self.status = self._process.wait()
+        self.ended.set()
+
+    def wait_ready(self, seconds):
+        return not self.ended.wait(0.2)  # a client waits for its first answer
+
+
+def _in_words(status):
+    """How a process ended, for a student."""
+    if status is None:
+        return "ended together with the place it ran in"
+    if status < 0:
+        names = {signal.SIGSEGV: ", a crash in compiled code", signal.SIGABRT: ", given up by compiled code"}
+        return f"was killed by signal {-status}{names.get(-status, '')}"
+    return f"ended itself with status {status}" if status else "ended itself"
+
+
+def _write_connection(folder):
+    """A connection file for a kernel, and the files of its sockets (none where it talks by TCP)."""
+    path = folder / "kernel.json"
+    if not _LINUX:
+        from jupyter_client.connect import write_connection_file
+
+        write_connection_file(str(path), key=uuid.uuid4().hex.encode())
+        return path, []
+    address = folder / "s"
+    content = {"transport": "ipc", "ip": str(address), "key": secrets.token_hex(32), "signature_scheme": "hmac-sha256"}
+    content |= {name: number for number, name in enumerate(_PORTS, start=1)} | {"kernel_name": "python3"}
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path, [f"{address}-{number}" for number in range(1, len(_PORTS) + 1)]
+
+
+def _copy_fonts(folder, source=None):
+    """Matplotlib's list of fonts, which takes seconds to make; fonts that a sandbox does not show are left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if source is not None:
+        for path in source.glob("fontlist-*.json"):
+            shutil.copyfile(path, folder / path.name)
+        return
+    try:
+        from matplotlib import font_manager, get_cachedir
+    except ImportError:
+        return
+    name = f"fontlist-v{font_manager.FontManager.__version__}.json"
+    path = Path(get_cachedir(), name)
+    if path.is_file():
+        fonts = json.loads(path.read_text(encoding="utf-8"))
+        for kind in ("ttflist", "afmlist"):
+            fonts[kind] = [
+                font for font in fonts[kind] if not os.path.isabs(font["fname"]) or font["fname"].startswith("/usr/")
+            ]
+        (folder / name).write_text(json.dumps(fonts), encoding="utf-8")
+
+
+def _remove(folder):
+    """Remove a folder that someone may have made hard to remove: closed, or deeper than a path can be long."""
+    if _LINUX:
+        for _ in range(3):
+            run = subprocess.run(["rm", "-rf", "--", str(folder)], capture_output=True, check=False)
+            if run.returncode == 0:
+                return
+            subprocess.run(["chmod", "-R", "u+rwx", "--", str(folder)], capture_output=True, check=False)
+            time.sleep(0.01)
+    shutil.rmtree(folder, ignore_errors=True)
