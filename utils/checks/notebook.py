@@ -5,12 +5,15 @@ import os
 import re
 from pathlib import Path
 
-from utils.checks.exercise import exercises, find
-from utils.checks.expect import show
+from utils.checks.exercise import Exercise, exercises, find, is_untouched
+from utils.checks.expect import NotYet, show
 from utils.checks.handover import exchange_folder, hand_over
+from utils.checks.observe import Observations
 from utils.files import ROOT, write_text
 
 _hints_given = {}  # exercise id -> how many levels
+_UNTOUCHED = "Replace the line `raise NotImplementedError(…)` by your code, run that cell, then this one."
+_STATES = ("not attempted", "not yet", "ran", "correct")  # from worst to best; "ran" where there are no judges
 
 
 def check(exercise_id, *answers):
@@ -29,6 +32,9 @@ def check(exercise_id, *answers):
     if folder := exchange_folder():
         hand_over(exercise, answer, folder)
         return
+    if not exercise.subtests():
+        _try_out(exercise, title, answer)
+        return
     wanted = _parts(exercise.reference())
     if len(_parts(answer)) != len(wanted):
         call = f'check("{exercise.id}", {", ".join(part.__name__ for part in wanted)})'
@@ -37,14 +43,12 @@ def check(exercise_id, *answers):
     if _is_reference(answer):
         print(f"{title}: not attempted. The reference stands in for your function and earns no points.")
         return
-    if not all(callable(part) for part in _parts(answer)):
-        print(f"{title}: not yet. Hand over the function itself, by its name without brackets behind it,")
-        print(f"not what it returns: this is {show(answer)}.")
+    if _is_value(title, answer):
         return
     observed, verdicts = exercise.examine(answer, exercise.default_rng())
     if verdicts is None:
         print(f"{title}: not attempted, 0 of {exercise.points} points")
-        print("Replace the line `raise NotImplementedError(…)` by your code, run that cell, then this one.")
+        print(_UNTOUCHED)
         _remember(exercise, "not attempted", 0)
         return
     points = sum(v.points for v in verdicts if v.passed)
@@ -55,6 +59,56 @@ def check(exercise_id, *answers):
         _print_printed(observed)
         print(f'Stuck? hint("{exercise.id}") helps, one step at a time; reference("{exercise.id}") lets you go on.')
     _remember(exercise, "correct" if correct else "not yet", points)
+
+
+def _is_value(title, answer):
+    """Say so where what was handed over is not functions but what they return."""
+    if all(callable(part) for part in _parts(answer)):
+        return False
+    print(f"{title}: not yet. Hand over the function itself, by its name without brackets behind it,")
+    print(f"not what it returns: this is {show(answer)}.")
+    return True
+
+
+def _try_out(exercise, title, answer):
+    """In a copy of the course without judges: run the answer on the cases and print how far it got."""
+    if _is_value(title, answer):
+        return
+    try:
+        observed = exercise.observe(answer, exercise.inputs(exercise.default_rng()))
+    except (TypeError, ValueError):  # what an answer does is an outcome: these are too many functions, or too few
+        print(f"{title}: not yet. This check is called with each function of the exercise, as its cell came to you.")
+        return
+    if is_untouched(observed):
+        print(f"{title}: not attempted")
+        print(_UNTOUCHED)
+        _remember(exercise, "not attempted", 0)
+        return
+    troubles = {case: trouble for case in observed if (trouble := _trouble(observed, case))}
+    if not troubles:
+        print(f"{title}: ran on all {len(observed)} cases")
+        print("Whether it is right, whoever grades will say: this copy of the course has no judges.")
+        _remember(exercise, "ran", 0)
+        return
+    print(f"{title}: not yet, ran on {len(observed) - len(troubles)} of {len(observed)} cases")
+    said = None
+    for case, trouble in troubles.items():
+        print(f"  ✘ {case}")
+        for line in ("for the same reason" if trouble == said else trouble).splitlines():
+            print(f"      {line}")
+        said = trouble
+    _print_printed(observed)
+    print(f'Stuck? hint("{exercise.id}") helps, one step at a time.')
+    _remember(exercise, "not yet", 0)
+
+
+def _trouble(observed, case):
+    """Why nothing came back in a case; empty where something did."""
+    try:
+        value = Observations(observed)[case]
+    except NotYet as reason:
+        return str(reason).removeprefix(f"in the case {case!r}: ")
+    return "the function returned None: does it end with a return?" if value is None else ""
 
 
 def _print_verdicts(verdicts):
@@ -100,6 +154,8 @@ def reference(exercise_id):
     exercise = find(exercise_id)
     if exchange_folder():
         raise RuntimeError("reference() is not available while a notebook is graded")
+    if type(exercise).reference is Exercise.reference:
+        raise RuntimeError(f"this copy of the course has no reference of exercise {exercise.id}: go on with your own")
     stand_in = exercise.reference()
     for part in _parts(stand_in):
         part.is_reference = True
@@ -130,6 +186,13 @@ def progress(lab):
     """
     known, done = exercises(lab), _read()
     entries = [(e, done.get(e.id, {"state": "not attempted", "points": 0})) for e in known.values()]
+    if not any(e.subtests() for e in known.values()):
+        ran = sum(entry["state"] == "ran" for _, entry in entries)
+        print(f"Lab {lab}: {ran} of {len(known)} exercises ran on all their cases; whoever grades gives the points")
+        for exercise, entry in entries:
+            mark = {"ran": "○", "not yet": "✘"}.get(entry["state"], "·")
+            print(f"  {mark} {exercise.id} {exercise.title}: {entry['state']}")
+        return
     correct = sum(entry["state"] == "correct" for _, entry in entries)
     points = sum(entry["points"] for _, entry in entries)
     total = sum(e.points for e in known.values())
@@ -157,6 +220,10 @@ def _progress_file():
     return Path(os.environ.get("COURSE_PROGRESS", ROOT / ".progress.json"))
 
 
+def _rank(state, points):
+    return points, _STATES.index(state) if state in _STATES else 0
+
+
 _unwritten = {}  # progress that could not be kept, on a read-only disk
 
 
@@ -182,7 +249,7 @@ def _read():
 def _remember(exercise, state, points):
     """Keep the best verdict so far: nothing that was reached is lost by trying something else."""
     kept = _read()
-    if exercise.id in kept and kept[exercise.id]["points"] >= points:
+    if exercise.id in kept and _rank(kept[exercise.id]["state"], kept[exercise.id]["points"]) >= _rank(state, points):
         return
     kept[exercise.id] = {"state": state, "points": points}
     try:
