@@ -1,6 +1,8 @@
 """Every check against the solution, the untouched stub, and wrong answers."""
 
 import functools
+import importlib.util
+import pkgutil
 from collections import Counter
 
 import pytest
@@ -70,3 +72,11 @@ def test_there_are_four_wrong_answers_and_three_hints(lab, exercise_id):
 @pytest.mark.parametrize("lab", LABS)
 def test_every_exercise_of_the_source_has_a_check_and_the_other_way_round(lab):
     assert list(answers(lab, stub=True)) == list(exercises(lab))
+
+
+@pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
+def test_what_an_exercise_forbids_is_there(lab, exercise_id):
+    for name in exercises(lab)[exercise_id].forbidden:
+        module, _, attribute = name.rpartition(".")
+        assert importlib.util.find_spec(name.split(".")[0])
+        assert pkgutil.resolve_name(f"{module}:{attribute}") is not None, name

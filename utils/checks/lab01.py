@@ -181,6 +181,7 @@ def _magnitude_beyond_border(image, mode):
 class Gradients(Exercise):
     id = "1.2"
     title = "magnitude and orientation of the gradient"
+    forbidden = ("skimage.feature.hog",)
     hints = (
         "Two slices of an image, shifted by two pixels against each other, give all differences at once.",
         "Begin with two arrays of zeros and fill their inner part: along_columns[:, 1:-1] = image[:, 2:] - "
@@ -387,6 +388,7 @@ def _votes_by_place(magnitude, position, below, above, bins):
 class SharedVotes(Exercise):
     id = "1.3"
     title = "votes shared between neighbouring bins"
+    forbidden = ("skimage.feature.hog",)
     hints = (
         "Measure the orientation in units of bins, starting at the first centre: 10 degrees is 0, 30 degrees "
         "is 1, 20 is 0.5.",
@@ -535,6 +537,7 @@ def _reference_cells(votes, cell_size=8):
 class CellHistograms(Exercise):
     id = "1.4"
     title = "one histogram for each cell"
+    forbidden = ("skimage.feature.hog",)
     hints = (
         "A reshape can split one axis of 64 pixels into two: 8 cells of 8 pixels. Then sum over the pixels.",
         "Cut off what does not fill a cell, reshape to (rows, cell_size, columns, cell_size, bins) and sum "
@@ -637,6 +640,7 @@ BLOCK_SHAPES = {
 class NormaliseBlocks(Exercise):
     id = "1.5"
     title = "block normalisation, L2-Hys"
+    forbidden = ("skimage.feature.hog",)
     hints = (
         "A block is a small array of 2 x 2 cells; blocks overlap, so a cell appears in up to four of them.",
         "np.lib.stride_tricks.sliding_window_view(cells, (block_size, block_size), axis=(0, 1)) gives all "
@@ -799,6 +803,7 @@ EXCHANGED = "Magnitude and orientation are exchanged: gradients returns the magn
 class Hog(Exercise):
     id = "1.6"
     title = "the whole descriptor"
+    forbidden = ("skimage.feature.hog",)
     hints = (
         "You have written all four steps: this function calls them one after the other.",
         "The function that distributes the votes is the argument `vote`; call it with magnitude, orientation "

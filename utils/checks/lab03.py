@@ -20,6 +20,7 @@ CLAIMS = {
 class Normalise(Exercise):
     id = "3.1"
     title = "normalise by the training images"
+    forbidden = ("keras.layers.Normalization", "sklearn.preprocessing.StandardScaler")
     hints = (
         "Which numbers may you measure on the validation images? None: mean and standard deviation come from the "
         "training images alone, and both sets are stretched before anything else.",
@@ -141,6 +142,17 @@ DIVIDED_ALL = "You divided by the largest logit of all: subtract the largest of 
 class CrossEntropy(Exercise):
     id = "3.2"
     title = "softmax and cross-entropy"
+    forbidden = (
+        "keras.ops.softmax",
+        "keras.ops.log_softmax",
+        "keras.activations.softmax",
+        "keras.layers.Softmax",
+        "keras.ops.sparse_categorical_crossentropy",
+        "keras.losses",
+        "scipy.special.softmax",
+        "scipy.special.log_softmax",
+        "tensorflow.nn",
+    )
     hints = (
         "exp(1000) is infinite for a computer. What happens to the softmax when you subtract the same number from all "
         "logits of an image?",
@@ -274,6 +286,7 @@ class CrossEntropy(Exercise):
 class Parameters(Exercise):
     id = "3.3"
     title = "count the parameters"
+    forbidden = ("keras.layers", "keras.Sequential")
     hints = (
         "Each output of a dense layer is one neuron: how many weights does it have, and what is added at the end?",
         "Dense: one weight for each pair of input and output, and one bias for each output. Convolution: each filter "
@@ -336,6 +349,7 @@ class Parameters(Exercise):
 class OutputSize(Exercise):
     id = "3.4"
     title = "the size after a convolution or a pooling"
+    forbidden = ("keras.layers", "keras.ops.conv", "keras.ops.max_pool")
     hints = (
         "Put a kernel of 3 on a row of 8 pixels and count the places where it fits. Then let it step by 2.",
         '"valid": the kernel has size - kernel_size + 1 places, of which every stride-th is used, rounded up. '
@@ -405,6 +419,7 @@ class OutputSize(Exercise):
 class Dropout(Exercise):
     id = "3.5"
     title = "dropout"
+    forbidden = ("keras.layers.Dropout", "keras.random.dropout")
     hints = (
         "Draw one random number for each value of x. Which of them say 'keep'?",
         "A value is kept where its random number is at least `rate`. Kept values grow by 1 / (1 - rate), so that the "
@@ -725,6 +740,7 @@ class SmallNetwork(Exercise):
 class ReadTheResult(Exercise):
     id = "3.8"
     title = "where it fails: accuracy by magnitude, and the most confident mistakes"
+    forbidden = ("scipy.stats.binned_statistic",)
     hints = (
         "np.histogram(values, edges) counts how many values fall into each bin. Of which values do you need it a "
         "second time? (`correct` selects them; as `weights` it would have to be numbers, correct.astype(float).) "
