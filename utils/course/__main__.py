@@ -1,4 +1,4 @@
-"""``python -m utils.course COMMAND``: build, measure, time, readme, new, badge."""
+"""``python -m utils.course COMMAND``: build, measure, time, readme, new, release, badge."""
 
 import argparse
 import sys
@@ -12,6 +12,7 @@ from utils.course.measure import load_claims, measure
 from utils.course.new import new_lab
 from utils.course.picture import write_picture
 from utils.course.readme import update_readme
+from utils.course.release import release
 from utils.course.source import select_labs
 from utils.course.timing import time_labs
 from utils.files import ROOT
@@ -57,6 +58,16 @@ def _parser():
     command.add_argument("topic", help="lower-case words joined by underscores, such as batch_norm")
     command.set_defaults(run=lambda course, options: new_lab(course, options.number, options.topic))
 
+    command = commands.add_parser("release", help="write the students' copy of the course, as a folder or a zip")
+    command.add_argument("target", type=Path, metavar="DIR", help="a folder that is new or empty")
+    command.add_argument("--labs", nargs="+", default=None, metavar="NN", help="labs (default: all)")
+    command.add_argument("--with-solutions", action="store_true", help="hand out the executed solutions too")
+    command.add_argument("--without-judges", action="store_true", help="checks run the answer, and do not judge it")
+    command.add_argument("--zip", action="store_true", help="write DIR.zip in place of a folder")
+    command.add_argument("--address", metavar="URL", help="where the copy will live (default: where the course lives)")
+    command.add_argument("--revision", help="its branch or tag (default: the course's)")
+    command.set_defaults(run=_release)
+
     command = commands.add_parser("badge", help="move badges and set-up cells to another address, after a fork")
     command.add_argument("url", metavar="URL", help="https://github.com/OWNER/REPO")
     command.add_argument("--revision", help="branch or tag to hand out (default: the present one)")
@@ -80,6 +91,19 @@ def _measure(course, options):
         labs = [lab for lab in labs if load_claims(course, lab)]
     held = [measure(course, lab.number, options.seeds) for lab in labs]
     return 0 if all(held) else 1
+
+
+def _release(course, options):
+    release(
+        course,
+        options.target,
+        labs=options.labs,
+        solutions=options.with_solutions,
+        judges=not options.without_judges,
+        address=options.address,
+        revision=options.revision,
+        zipped=options.zip,
+    )
 
 
 def _readme(course, options):

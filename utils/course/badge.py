@@ -36,11 +36,11 @@ def move(course, address, revision=None, say=print):
     files = {course.settings: _settings(course.settings.read_text(encoding="utf-8"), new)}
     for name in PAGES:
         if (course.root / name).is_file():
-            files[course.root / name] = _links((course.root / name).read_text(encoding="utf-8"), course, new)
+            files[course.root / name] = moved_links((course.root / name).read_text(encoding="utf-8"), course, new)
     outdated = []
     for lab in find_sources(course.root):
         old_cells = read_cells(lab.path)
-        files[lab.path] = _source(lab, old_cells, course, new)
+        files[lab.path] = moved_source(lab, old_cells, course, new)
         cells = checked_cells(new, lab, files[lab.path])
         files[new.labs / f"{lab.name}.ipynb"] = dumps(student_notebook(lab, cells))
         path = new.solutions / f"{lab.name}.ipynb"
@@ -49,7 +49,7 @@ def move(course, address, revision=None, say=print):
         if problem or compare(stored, derived, path.name, lab, "build"):
             outdated.append(lab)
         else:
-            files[path] = dumps(_stamped(solution_notebook(lab, cells), stored))
+            files[path] = dumps(with_outputs_of(solution_notebook(lab, cells), stored))
     for path, text in files.items():
         if path.suffix == ".ipynb":
             check_size(path, text)
@@ -76,7 +76,7 @@ def _settings(text, new):
     return text
 
 
-def _links(text, old, new):
+def moved_links(text, old, new):
     """`text` with links to Colab, and the course's address, moved."""
 
     def to_colab(found):
@@ -87,7 +87,7 @@ def _links(text, old, new):
     return re.sub(rf"{re.escape(old.address)}(?![\w-]|\.\w)", new.address, text)
 
 
-def _source(lab, cells, old, new):
+def moved_source(lab, cells, old, new):
     """A lab's source with its set-up cell and links moved."""
     lines = lab.path.read_text(encoding="utf-8").splitlines()
     for cell in cells:
@@ -95,10 +95,10 @@ def _source(lab, cells, old, new):
             start = cell.line - 1
             lines[start : start + len(cell.text.splitlines())] = set_up_cell(new, lab.number).splitlines()
             break
-    return _links("\n".join(lines) + "\n", old, new)
+    return moved_links("\n".join(lines) + "\n", old, new)
 
 
-def _stamped(notebook, stored):
+def with_outputs_of(notebook, stored):
     """The `notebook` with the outputs of the `stored` one, cell by cell."""
     for cell, ran in zip(notebook["cells"], stored["cells"], strict=True):
         cell |= {key: ran[key] for key in ("outputs", "execution_count") if key in ran}
