@@ -6,11 +6,11 @@ or ``ItsClass.name``. A name that is put together as a text, as for ``getattr``,
 """
 
 import ast
-import symtable
 from dataclasses import dataclass
 
 from utils.checks.exercise import Exercise
 from utils.course.errors import CourseError
+from utils.course.names import names_bound, names_read
 
 _SHOWN = ("id", "title", "hints")
 _KINDS = (
@@ -168,7 +168,7 @@ class _Module:
 
     def _needs(self, part):
         """The parts that a part asks for by name: of the module, of its own class, of an exercise's class."""
-        names, asked = _read(part.node), _asked(part.node, self.exercises)
+        names, asked = names_read(ast.unparse(part.node)), _asked(part.node, self.exercises)
         own = _read_by_class(part.node) if part.owner else set()
         for other in self.parts:
             if other.owner is None:
@@ -248,29 +248,13 @@ def _is_import(node):
 
 def _bound(node):
     """Names that a statement binds where it stands, or changes an item or attribute of."""
-    if _named(node):
-        return {node.name}
-    if _is_import(node):
-        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-    names = set()
-    for n in ast.walk(node):
-        if isinstance(getattr(n, "ctx", None), ast.Store):
+    names = names_bound(ast.unparse(node))
+    for n in ast.walk(node) if not _named(node) else ():
+        if isinstance(n, (ast.Subscript, ast.Attribute)) and isinstance(n.ctx, ast.Store):
             while isinstance(n, (ast.Subscript, ast.Attribute)):
                 n = n.value
             names |= {n.id} if isinstance(n, ast.Name) else set()
-    inner = [s for s in ast.iter_child_nodes(node) if isinstance(s, (ast.stmt, ast.excepthandler))]
-    return names.union(*map(_bound, inner))
-
-
-def _read(node):
-    """Names that a statement, or a function in it, reads from the module's namespace."""
-
-    def read(table):
-        top = table.get_type() == "module"
-        own = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
-        return own.union(*map(read, table.get_children()))
-
-    return read(symtable.symtable(ast.unparse(node), "checks", "exec"))
+    return names
 
 
 def _read_by_class(node):
