@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from utils.course.errors import CourseError
 from utils.course.marks import BEGIN, cut
+from utils.course.names import names_bound, names_read
 from utils.course.notebook import join, split
 from utils.course.source import Cell
 
@@ -23,6 +24,7 @@ _MARKER = re.compile(r"#+[ \t]*exercise[ \t]*(\d+\.\d+)(?!\.?\d)", re.IGNORECASE
 _DEFINES = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _MAGIC = re.compile(r"^([ \t]*)(?:[%!?]|\w[\w, \t]*=[ \t]*[%!]).*$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
+_NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 SURENESS = ("marker", "metadata", "id", "names")
 
 
@@ -268,7 +270,7 @@ def _parsed(source):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about odd escapes in the student's texts
                 return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        except _NOT_PYTHON:
             continue
     return None
 
@@ -295,21 +297,6 @@ def defined_names(source):
     return frozenset(names)
 
 
-def _assigned(tree):
-    """All names that code at the top level of a cell gives a meaning to."""
-    names = set()
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
-            continue
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-                names.add(inner.id)
-            elif isinstance(inner, ast.alias):
-                names.add((inner.asname or inner.name).partition(".")[0])
-    return names
-
-
 def _name_helpers(answers, truth, student_cells):
     """The answers; a note on each that uses what only other cells of the student's notebook define."""
     ours = _meanings(join(cell["source"]) for cell in truth["cells"] if cell["cell_type"] == "code")
@@ -317,7 +304,7 @@ def _name_helpers(answers, truth, student_cells):
     theirs = _meanings(cell.source for cell in student_cells if cell.kind == "code") - ours
     noted = []
     for answer in answers:
-        if answer.source and not answer.untouched and (helpers := _used(answer.source) & theirs):
+        if answer.source and not answer.untouched and (helpers := _names(names_read, answer.source) & theirs):
             listed = ", ".join(f"`{name}`" for name in sorted(helpers)[:5])
             more = f"uses {listed}, defined outside the answer's cell and not taken"
             answer = replace(answer, note=f"{answer.note}; {more}" if answer.note else more)
@@ -327,25 +314,19 @@ def _name_helpers(answers, truth, student_cells):
 
 def _meanings(sources):
     """All names to which one of these cells gives a meaning."""
-    return set().union(*(_assigned(tree) for source in sources if (tree := _parsed(source))))
+    return set().union(*(_names(names_bound, source) for source in sources))
 
 
-def _used(source):
-    """Names that code reads and gives no meaning to itself."""
-    tree = _parsed(source)
-    if tree is None:
-        return set()
-    read, own = set(), _assigned(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else own).add(node.id)
-        elif isinstance(node, ast.arg):
-            own.add(node.arg)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            own.add(node.name)
-        elif isinstance(node, ast.alias):
-            own.add((node.asname or node.name).partition(".")[0])
-    return read - own
+def _names(which, source):
+    """Names that :mod:`utils.course.names` finds in a cell, magics left out; none where it is not Python."""
+    for text in (source, _MAGIC.sub(r"\1pass", source)) if len(source) <= LONGEST_ANSWER else ():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return which(text)
+        except _NOT_PYTHON:
+            continue
+    return set()
 
 
 def _squeeze(text):

@@ -184,7 +184,7 @@ def _cell(cell):
         source = "".join(part for part in source if isinstance(part, str))
     metadata = cell.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    identity = cell.get("id", metadata.get("id"))
+    identity = cell["id"] if isinstance(cell.get("id"), str) else metadata.get("id")
     exercise = metadata.get("exercise")
     return StudentCell(
         kind,

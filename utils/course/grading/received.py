@@ -246,6 +246,8 @@ def _members(archive, before=""):
         for depth, part in enumerate(parts):
             if part == ".git":
                 repositories.add("/".join(parts[:depth]))
+            if _is_noise(part):
+                break
             if depth < len(parts) - 1 or member.is_dir():
                 folders.add("/".join(parts[: depth + 1]))
         safe = [part for part in parts if part not in ("..", "/") and not part.endswith(":")]

@@ -188,13 +188,14 @@ def safe_id(name):
     return f"{plain}_" if plain.partition(".")[0].casefold() in _DEVICES else plain
 
 
-def unique_ids(names):
+def unique_ids(names, taken=()):
     """A safe id for each name. Where names collapse into one, those that are not the id itself get a stable suffix.
 
     Parameters
     ----------
     names : iterable of str
-        Different from each other.
+    taken : iterable of str
+        Ids that are given already.
 
     Returns
     -------
@@ -205,17 +206,17 @@ def unique_ids(names):
     >>> unique_ids(["ada", "Bob X", "bob_x"])
     {'ada': 'ada', 'Bob X': 'Bob_X-17d759', 'bob_x': 'bob_x'}
     """
-    names = list(dict.fromkeys(names))
-    claims = {}
-    for name in names:
-        claims.setdefault(safe_id(name).casefold(), []).append(name)
+    taken = {identity.casefold() for identity in taken}
+    rivals = {}
+    for name in dict.fromkeys(names):
+        rivals.setdefault(safe_id(name).casefold(), []).append(name)
     ids = {}
-    for name in names:
-        identity = safe_id(name)
-        rivals = claims[identity.casefold()]
-        if len(rivals) > 1 and not (name == identity and sum(safe_id(rival) == rival for rival in rivals) == 1):
-            identity = f"{identity}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:6]}"
-        ids[name] = identity
+    for identity, claims in rivals.items():
+        as_they_are = [name for name in claims if safe_id(name) == name]
+        for name in claims:
+            free = identity not in taken and (len(claims) == 1 or as_they_are == [name])
+            suffix = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:6]
+            ids[name] = safe_id(name) if free else f"{safe_id(name)}-{suffix}"
     return ids
 
 
