@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import importlib.util
 import json
 from dataclasses import dataclass
 
@@ -54,6 +55,8 @@ class Plan:
         Ids of the steps without which the checks could not be made.
     stand_ins : dict
         Exercise id -> code that puts the exercise's reference in the place of the student's functions.
+    modules : tuple of str
+        What the lab's imports cell imports.
     """
 
     truth: dict
@@ -62,6 +65,7 @@ class Plan:
     steps: list
     needed: frozenset
     stand_ins: dict
+    modules: tuple
 
 
 def make_plan(root, number):
@@ -83,7 +87,7 @@ def make_plan(root, number):
             f"solutions/{path.name} is not what solutions/{lab.path.name} gives; mend it with: "
             f"python -m utils.course build {number}"
         )
-    steps, stubs, solutions, stand_ins, needed_names = [], {}, {}, {}, {}
+    steps, stubs, solutions, stand_ins, always, modules = [], {}, {}, {}, set(), ()
     checks = (course.root / f"utils/checks/lab{number}.py").read_text(encoding="utf-8")
     for cell, node in zip(cells, derived, strict=True):
         if cell.kind != "code":
@@ -99,8 +103,10 @@ def make_plan(root, number):
         else:
             steps.append(Step(node["id"], "other", None, cell.text))
             if "setup" in cell.tags or "imports" in cell.tags:
-                needed_names[node["id"]] = None
-    return Plan(truth, stubs, solutions, steps, _needed(steps, solutions, set(needed_names)), stand_ins)
+                always.add(node["id"])
+            if "imports" in cell.tags:
+                modules = tuple(_modules(cell.text))
+    return Plan(truth, stubs, solutions, steps, _needed(steps, solutions, always), stand_ins, modules)
 
 
 def stand_in(reference, names):
@@ -118,6 +124,18 @@ def stand_in(reference, names):
         f"{', '.join(names)} = _reference.pop('reference')()\n"
         "del _reference"
     )
+
+
+def _modules(source):
+    """Modules that a cell imports, and modules that it takes from packages."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            yield node.module
+            inner = (f"{node.module}.{alias.name}" for alias in node.names)
+            if hasattr(importlib.import_module(node.module), "__path__"):
+                yield from (name for name in inner if importlib.util.find_spec(name))
 
 
 def _needed(steps, solutions, always):

@@ -3,13 +3,12 @@
 nbval collects the cells, runs them and keeps their outputs. This plugin mends what it gets wrong there:
 
 - it reads outputs while a cell runs, so that a flood of them loses no message, and keeps only so much of them;
-- it notices at once that the kernel has died, and a timeout has a deadline of its own;
-- a cell after a timeout counts like any other;
+- each cell has a deadline of its own, and a cell behind one that passed it counts like any other;
 - cells are named by their ids;
 - the notebook's file is removed before its first cell runs.
 
 It tells the grader before and after each cell, as lines of JSON, and does what it is told: run the cell or not, run
-something behind it, stop. The grader owns the kernel, so that neither can end the other.
+something behind it. The grader owns the kernel: it sees at once when that has died, and then ends this process.
 """
 
 import json
@@ -25,15 +24,21 @@ import pytest
 import zmq
 from jupyter_client import BlockingKernelClient
 
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None
+
 TEXT = 20_000  # characters of text that a cell's outputs may have
 IMAGES = 8  # pictures of a cell
 IMAGE = 400_000  # characters of a picture in base64
+MEMORY = 3_000_000_000  # bytes that this process may have
 PATIENCE = 5.0  # seconds for an interrupted cell to end, and for a last message to come
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 class KernelGone(Exception):
-    """The kernel has died, or cannot be interrupted."""
+    """The kernel did not start, or cannot be interrupted."""
 
 
 class BorrowedKernel:
@@ -43,14 +48,13 @@ class BorrowedKernel:
     ----------
     connection_file : str
         As Jupyter writes it.
-    channel : multiprocessing.connection.Connection
-        To the grader, who says when the kernel is dead.
+    startup : float
+        Seconds to wait for the kernel.
     """
 
     language = "python"
 
-    def __init__(self, connection_file, channel, startup=60):
-        self.channel = channel
+    def __init__(self, connection_file, startup=60):
         self.seconds = 60.0  # for the next cell
         self.timed_out = False
         self._messages, self._kept = [], Kept()
@@ -72,7 +76,7 @@ class BorrowedKernel:
         return self.client.execute(source, store_history=False, allow_stdin=False, stop_on_error=False)
 
     def await_reply(self, message_id, timeout=None):
-        """Read until the cell has ended; raises Empty at the deadline, KernelGone where there is nobody to wait for."""
+        """Read until the cell has ended; raises Empty at its deadline."""
         self._messages, self._kept, self.timed_out = [], Kept(), False
         self._follow(message_id, time.monotonic() + self.seconds)
 
@@ -119,7 +123,7 @@ class BorrowedKernel:
         self._running = message_id
         shell, outputs = self.client.shell_channel, self.client.iopub_channel
         poller = zmq.Poller()
-        for source in (shell.socket, outputs.socket, self.channel.fileno()):
+        for source in (shell.socket, outputs.socket):
             poller.register(source, zmq.POLLIN)
         replied = idle = None
         while not (replied and idle):
@@ -130,8 +134,6 @@ class BorrowedKernel:
             if not replied and now > deadline:
                 raise Empty
             ready = dict(poller.poll(50))
-            if self.channel.fileno() in ready:
-                raise KernelGone(json.loads(self.channel.recv_bytes())["dead"])
             try:
                 if outputs.socket in ready:
                     message = outputs.get_msg(timeout=0)
@@ -216,14 +218,11 @@ class Plugin:
     def ask(self, **what):
         """Send, and wait for the answer."""
         self.tell(**what)
-        answer = json.loads(self.channel.recv_bytes())
-        if "dead" in answer:
-            raise KernelGone(answer["dead"])
-        return answer
+        return json.loads(self.channel.recv_bytes())
 
     def borrow(self, *args, **kwargs):
         """In the place of the class ``RunningKernel``."""
-        self.kernel = BorrowedKernel(self.connection_file, self.channel)
+        self.kernel = BorrowedKernel(self.connection_file)
         return self.kernel
 
     def pytest_collection_modifyitems(self, items):
@@ -278,7 +277,7 @@ def outputs_of(item):
     return found
 
 
-def main(path, connection_file, address, key, timeout=86_400):
+def main(path, connection_file, address, key):
     """Run the notebook `path` in the kernel of `connection_file`, led by the grader at `address`.
 
     Parameters
@@ -293,11 +292,13 @@ def main(path, connection_file, address, key, timeout=86_400):
         What proves to the grader who calls, in hexadecimal.
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    if resource:  # a flood of outputs ends this process rather than the machine
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     with Client(tuple(address) if isinstance(address, list) else address, authkey=bytes.fromhex(key)) as channel:
         plugin = Plugin(connection_file, channel, path)
         nbval_plugin.RunningKernel = plugin.borrow
-        arguments = ["-p", "nbval.plugin", "--nbval-lax", "-q", "--color=no", "-c", os.devnull, "-p", "no:cacheprovider"]
-        arguments += ["--rootdir", os.path.dirname(path), f"--nbval-cell-timeout={timeout}", path]
+        arguments = ["-p", "nbval.plugin", "--nbval-lax", "-p", "no:cacheprovider", "-q", "--color=no"]
+        arguments += ["-c", os.devnull, "--rootdir", os.path.dirname(path), path]
         status = int(pytest.main(arguments, plugins=[plugin]))
         plugin.tell(event="end", status=status)
     return status
