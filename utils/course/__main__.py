@@ -1,4 +1,4 @@
-"""``python -m utils.course COMMAND``: build, measure, time, readme, new, release, badge."""
+"""``python -m utils.course COMMAND``: build, measure, time, readme, new, release, compose, badge."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from utils.course import build as building
 from utils.course.badge import move
 from utils.course.errors import CourseError
+from utils.course.grading.compose import compose_file
 from utils.course.layout import load_course
 from utils.course.measure import load_claims, measure
 from utils.course.new import new_lab
@@ -67,6 +68,14 @@ def _parser():
     command.add_argument("--address", metavar="URL", help="where the copy will live (default: where the course lives)")
     command.add_argument("--revision", help="its branch or tag (default: the course's)")
     command.set_defaults(run=_release)
+
+    command = commands.add_parser("compose", help="put a student's answers into the solution's notebook, for nbval")
+    command.add_argument("submission", type=Path, metavar="SUBMISSION.ipynb")
+    command.add_argument("--lab", required=True, metavar="NN")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="inside a copy of the course")
+    command.set_defaults(
+        run=lambda course, options: compose_file(course, options.lab, options.submission, options.output)
+    )
 
     command = commands.add_parser("badge", help="move badges and set-up cells to another address, after a fork")
     command.add_argument("url", metavar="URL", help="https://github.com/OWNER/REPO")

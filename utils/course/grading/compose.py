@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from utils.course.errors import CourseError
+from utils.course.grading.reading import Unreadable, read_notebook
 from utils.course.marks import BEGIN, cut
 from utils.course.names import names_bound, names_read
-from utils.course.notebook import join, split
-from utils.course.source import Cell
+from utils.course.notebook import dumps, join, split
+from utils.course.source import Cell, select_labs
+from utils.files import write_text
 
 LONGEST_ANSWER = 100_000  # characters: longer cells are not looked into
 _MARKER = re.compile(r"#+[ \t]*exercise[ \t]*(\d+\.\d+)(?!\.?\d)", re.IGNORECASE)
@@ -134,6 +136,36 @@ def composed_notebook(truth, answers, stubs):
         cell["source"] = split(stubs[exercise] if source is None else source)
         cell["outputs"], cell["execution_count"] = [], None
     return composed
+
+
+def compose_file(course, number, submission, target, say=print):
+    """Write the composed notebook of one submission, and say how each answer was found.
+
+    Parameters
+    ----------
+    course : Course
+    number : str
+        Of the lab.
+    submission, target : pathlib.Path
+    say : callable
+        Prints one line for each exercise.
+
+    Raises
+    ------
+    CourseError
+        Where the submission cannot be read.
+    """
+    (lab,) = select_labs([number], course.root)
+    truth = load_truth(course, lab)
+    try:
+        answers = compose(truth, read_notebook(submission.read_bytes()))
+    except (OSError, Unreadable) as error:
+        raise CourseError(f"{submission} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    write_text(target, dumps(composed_notebook(truth, answers, stubs(truth))))
+    for answer in answers:
+        found = "missing" if answer.source is None else f"found by {answer.how}"
+        found = "not attempted" if answer.untouched else found
+        say(f"{answer.exercise}  {found}" + (f" ({answer.note})" if answer.note else ""))
 
 
 # --- candidates ------------------------------------------------------------------------------------------------------
