@@ -259,8 +259,8 @@ def read_extensions(due, names, path=None, roster=None, zone=None):
     names : dict of str to str
         What a student may be called, in lower case -> student.
     path : pathlib.Path or None
-    roster : dict of str to (Row, str), or None
-        Student -> the row of the roster and the name of its column ``due``.
+    roster : dict of str to str, or None
+        Student -> what stands in the roster's column ``due``; may be empty.
     zone : datetime.tzinfo or None
         See :func:`parse_due`.
 
@@ -276,12 +276,12 @@ def read_extensions(due, names, path=None, roster=None, zone=None):
     if due is None:
         return {}
     extended, problems, first = {}, [], {}
-    for student, (row, column) in (roster or {}).items():
+    for student, text in (roster or {}).items():
         try:
-            if row.get(column):
-                extended[student] = _extension(row.get(column), due, zone)
+            if text.strip():
+                extended[student] = _extension(text, due, zone)
         except (ValueError, CourseError) as error:
-            problems.append(f"the roster, line {row.line}: {error}")
+            problems.append(f"the roster's due date of {student}: {error}")
     if path is not None:
         table = read_table(path)
         student_column, due_column = table.column("student", "student id", "id", "login"), table.column("due")

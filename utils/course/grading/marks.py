@@ -75,6 +75,15 @@ def _nothing(exercise):
     }
 
 
+def look(exercise):
+    """How an exercise went, at a glance: ``correct``, ``part``, ``wrong``, or ``open`` where it was not attempted."""
+    if exercise["max"] and exercise["points"] >= exercise["max"]:
+        return "correct"
+    if exercise["points"] > 0:
+        return "part"
+    return "open" if exercise["state"] in {"not attempted", "missing"} else "wrong"
+
+
 @dataclass(frozen=True)
 class Entry:
     """Everything about one student that the gradebook, the feedback and the report show.

@@ -126,6 +126,8 @@ def harmless(text):
     ("'=1+1", "'  @cmd", 'Ada', '')
     """
     text = "" if text is None else visible(text, LONGEST)
+    if not text.strip("- "):  # a dash for "nothing", as Moodle writes it
+        return text
     return "'" + text if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
 
 
