@@ -25,32 +25,43 @@ def check(exercise_id, *answers):
         Such as ``"1.2"``.
     *answers : callable
         The functions that the exercise asks for, one by one or as a tuple.
+
+    Returns
+    -------
+    int or None
+        The points, where nbgrader runs the notebook: it takes what a graded cell returns.
     """
+    points = _check(exercise_id, answers)
+    return points if _under_nbgrader() else None
+
+
+def _check(exercise_id, answers):
+    """Judge the answers, print the verdict and return the points."""
     exercise = find(exercise_id)
     title = f"Exercise {exercise.id} · {exercise.title}"
     answer = answers[0] if len(answers) == 1 else answers
     if folder := exchange_folder():
         hand_over(exercise, answer, folder)
-        return
+        return 0
     if not exercise.subtests():
         _try_out(exercise, title, answer)
-        return
+        return 0
     wanted = _parts(exercise.reference())
     if len(_parts(answer)) != len(wanted):
         call = f'check("{exercise.id}", {", ".join(part.__name__ for part in wanted)})'
         print(f"{title}: not yet. This check is called with each function of the exercise: {call}")
-        return
+        return 0
     if _is_reference(answer):
         print(f"{title}: not attempted. The reference stands in for your function and earns no points.")
-        return
+        return 0
     if _is_value(title, answer):
-        return
+        return 0
     observed, verdicts = exercise.examine(answer, exercise.default_rng())
     if verdicts is None:
         print(f"{title}: not attempted, 0 of {exercise.points} points")
         print(_UNTOUCHED)
         _remember(exercise, "not attempted", 0)
-        return
+        return 0
     points = sum(v.points for v in verdicts if v.passed)
     correct = all(v.passed for v in verdicts)
     print(f"{title}: {'correct' if correct else 'not yet'}, {points} of {exercise.points} points")
@@ -59,6 +70,7 @@ def check(exercise_id, *answers):
         _print_printed(observed)
         print(f'Stuck? hint("{exercise.id}") helps, one step at a time; reference("{exercise.id}") lets you go on.')
     _remember(exercise, "correct" if correct else "not yet", points)
+    return points
 
 
 def _is_value(title, answer):
@@ -216,8 +228,13 @@ def _parts(answer):
     return answer if isinstance(answer, tuple) else (answer,)
 
 
+def _under_nbgrader():
+    return "NBGRADER_EXECUTION" in os.environ
+
+
 def _progress_file():
-    return Path(os.environ.get("COURSE_PROGRESS", ROOT / ".progress.json"))
+    folder = Path.cwd() if _under_nbgrader() else ROOT  # there, each student's notebook has a folder of its own
+    return Path(os.environ.get("COURSE_PROGRESS", folder / ".progress.json"))
 
 
 def _rank(state, points):

@@ -65,6 +65,7 @@ def _parser():
     command.add_argument("--with-solutions", action="store_true", help="hand out the executed solutions too")
     command.add_argument("--without-judges", action="store_true", help="checks run the answer, and do not judge it")
     command.add_argument("--zip", action="store_true", help="write DIR.zip in place of a folder")
+    command.add_argument("--nbgrader", action="store_true", help="write the labs for nbgrader instead, for instructors")
     command.add_argument("--address", metavar="URL", help="where the copy will live (default: where the course lives)")
     command.add_argument("--revision", help="its branch or tag (default: the course's)")
     command.set_defaults(run=_release)
@@ -112,6 +113,7 @@ def _release(course, options):
         address=options.address,
         revision=options.revision,
         zipped=options.zip,
+        nbgrader=options.nbgrader,
     )
 
 

@@ -16,6 +16,7 @@ from utils.course.build import checked_cells, compare, stored_notebook
 from utils.course.errors import CourseError
 from utils.course.layout import valid_address, valid_revision
 from utils.course.measure import read_expected
+from utils.course.nbgrader import nbgrader_files
 from utils.course.notebook import dumps, solution_notebook, student_notebook
 from utils.course.readme import labs_table
 from utils.course.rules import find_leaks, solution_secrets
@@ -44,9 +45,18 @@ def make_copy(course, folder, labs=None, solutions=False, judges=True):
 
 
 def release(
-    course, target, labs=None, solutions=False, judges=True, address=None, revision=None, zipped=False, say=print
+    course,
+    target,
+    labs=None,
+    solutions=False,
+    judges=True,
+    address=None,
+    revision=None,
+    zipped=False,
+    nbgrader=False,
+    say=print,
 ):
-    """Write the students' copy.
+    """Write the students' copy, or the labs for nbgrader.
 
     Parameters
     ----------
@@ -61,6 +71,8 @@ def release(
         Where the copy will live: badges and set-up cells lead there. None is where the course lives.
     zipped : bool
         Write a zip in place of a folder.
+    nbgrader : bool
+        Write the folder in which an instructor works with nbgrader, solutions included, in place of the students' copy.
     say : callable
         Prints what was made, and what of a solution shows in a helper.
 
@@ -69,6 +81,8 @@ def release(
     CourseError
         Where the target is taken or inside the course, a lab is unknown or unsound, or a solution is out of date.
     """
+    if nbgrader and not judges:
+        raise CourseError("nbgrader takes the points from the judges: they cannot be left out")
     home = dataclasses.replace(
         course,
         address=valid_address(address or course.address),
@@ -76,9 +90,7 @@ def release(
     )
     target = _free_zip(course, target) if zipped else _free_folder(course, target)
     files = lab_files(course, labs, solutions, judges, home)
-    files |= {name: (course.root / name).read_bytes() for name in _COPIED if (course.root / name).is_file()}
-    if (course.root / "README.md").is_file():
-        files["README.md"] = _student_readme(course, home, labs, solutions, judges).encode()
+    files |= _nbgrader(course, home, labs) if nbgrader else _pages(course, home, labs, solutions, judges)
     if zipped:
         with replacing(target) as temporary:
             temporary.write_bytes(_zip(files, target.stem))
@@ -87,11 +99,29 @@ def release(
     number, size = len(select_labs(labs or (), course.root)), sum(map(len, files.values())) / 1e6
     say(
         f"{target.name}: {number} lab{'s' if number > 1 else ''}, {len(files)} files, {size:.1f} MB; "
-        f"judges {'in' if judges else 'out'}, solutions {'in' if solutions else 'out'}"
+        f"judges {'in' if judges else 'out'}, solutions {'in' if solutions or nbgrader else 'out'}"
     )
     say(f"badges and set-up cells lead to {home.address} ({home.revision})")
-    for note in [] if solutions else _shown_solutions(course, files):
+    if nbgrader:
+        say("for instructors, not for students: nbgrader makes what students get, from source/")
+    for note in [] if solutions or nbgrader else _shown_solutions(course, files):
         say(note)
+
+
+def _pages(course, home, labs, solutions, judges):
+    """What students read, and what comes with any copy."""
+    pages = {name: (course.root / name).read_bytes() for name in _COPIED if (course.root / name).is_file()}
+    if (course.root / "README.md").is_file():
+        pages["README.md"] = _student_readme(course, home, labs, solutions, judges).encode()
+    return pages
+
+
+def _nbgrader(course, home, labs):
+    files = {}
+    for lab in select_labs(labs or (), course.root):
+        cells = read_cells(lab.path)
+        files |= nbgrader_files(course, lab, read_cells(lab.path, moved_source(lab, cells, course, home)))
+    return files
 
 
 def lab_files(course, labs=None, solutions=False, judges=True, home=None):
