@@ -164,7 +164,7 @@ class _Run:
         except Exception as error:
             if type(error).__name__ != "KilledWorker":  # Dask's, which need not be installed
                 raise
-            self._died(submission)
+            self._died(submission, deaths=MOST_DEATHS)  # so many at least: Dask itself has tried again and again
         else:
             self._judge(submission, outcome)
 
@@ -193,9 +193,10 @@ class _Run:
             reason = f"the grader stopped with an error, which is not the student's fault: {outcome['error']}"
             self._keep(submission, self._failed(submission, reason), final=False)
 
-    def _died(self, submission, why="ended the process that graded it"):
+    def _died(self, submission, deaths=1):
+        why = "ended the process that graded it"
         chances = self.chances[submission.student]
-        chances[0] -= 1
+        chances[0] -= deaths
         if chances[0] >= 0:
             self.progress.say(f"{submission.student}: {why}; it is graded again, alone")
             self.suspects.append(submission)

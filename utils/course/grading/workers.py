@@ -342,16 +342,18 @@ class Cluster(Executor):
     say : callable
         Told about workers that refuse.
     patience : float
-        Seconds to wait for a first worker, or for one that does not refuse.
+        Seconds to wait for a first worker.
+    timeout : float
+        Seconds to wait for the scheduler.
     """
 
-    def __init__(self, address, say=print, patience=300):
+    def __init__(self, address, say=print, patience=300, timeout=30):
         try:
             from distributed import Client
         except ModuleNotFoundError:
             raise CourseError('--dask needs a package: pip install "dask[distributed]"') from None
         try:
-            self._client = Client(address, timeout=30, set_as_default=False)
+            self._client = Client(address, timeout=timeout, set_as_default=False)
         except (OSError, ValueError) as error:
             raise CourseError(f"no Dask scheduler answers at {address} ({error})") from None
         self._executor = self._client.get_executor(pure=False)
