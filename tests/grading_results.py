@@ -4,6 +4,7 @@ import base64
 import struct
 import zlib
 from datetime import UTC, datetime
+from html.parser import HTMLParser
 
 from utils.course.grading.submissions import Submission
 
@@ -111,4 +112,58 @@ def png(width=2, height=2):
 
 
 def picture_output(data=None, kind="image/png"):
-    return {"output_type": "display_data", "data": {kind: data or png(), "text/plain": "<Figure>"}, "metadata": {}}
+    data = png() if data is None else data
+    return {"output_type": "display_data", "data": {kind: data, "text/plain": "<Figure>"}, "metadata": {}}
+
+
+class Page(HTMLParser):
+    """A page as a browser takes it: its elements, its text, and whether every tag is closed.
+
+    ``tags`` is a list of (name, attributes), ``text`` what is read, ``styles`` and ``scripts`` what is not.
+    """
+
+    VOID = frozenset(("meta", "img", "br", "rect", "line"))
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.open, self.text, self.styles, self.scripts = [], [], "", "", ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag in ("td", "th", "dt"):
+            self.text += " "
+
+    def handle_data(self, data):
+        if "style" in self.open:
+            self.styles += data
+        elif "script" in self.open:
+            self.scripts += data
+        else:
+            self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def assert_harmless(self):
+        """Nothing is loaded, nothing runs but the page's own script, no address leads outside."""
+        names = {name for name, _ in self.tags}
+        assert not names & {"iframe", "object", "embed", "link", "base", "form", "input", "video", "audio", "math"}
+        for name, attributes in self.tags:
+            for key, value in attributes.items():
+                assert not key.startswith("on"), (name, key)
+                if key in ("src", "href", "srcset", "xlink:href", "action", "poster", "background"):
+                    assert value.startswith(("data:image/png;base64,", "data:image/jpeg;base64,", "#", "feedback/"))
+        assert "url(" not in self.styles and "@import" not in self.styles
+        (policy,) = [m["content"] for m in self.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+        assert policy.startswith("default-src 'none';")

@@ -60,13 +60,13 @@ class Review:
         Student -> flags, by exercise. Students without a flag are not in it.
     groups : tuple of likeness.Group
         Those with the largest likeness first.
-    common : dict of str to int
-        Exercise -> how many have the most frequent answer, where they are too many to say anything.
+    common : tuple of likeness.Group
+        By exercise: who has written the most frequent answer, where they are too many to say anything.
     """
 
     flags: dict
     groups: tuple
-    common: dict
+    common: tuple
 
 
 def review_flags(results, imports="", solutions=None, forbidden=None, stubs=None):
@@ -97,14 +97,13 @@ def review_flags(results, imports="", solutions=None, forbidden=None, stubs=None
             flags[result["student"]] += answer_flags(exercise, imports, forbidden.get(name, ()), stubs.get(name, ""))
             if source.strip() and exercise.get("state") not in {"missing", "not attempted"}:
                 answers.setdefault(name, {})[result["student"]] = source
-    groups, common = [], {}
+    groups, common = [], []
     for name in sorted(answers, key=exercise_order):
-        found, as_published, most = alike(
+        found, as_published, frequent = alike(
             answers[name], name, imports, stubs.get(name, ""), published=solutions.get(name, "")
         )
         groups += found
-        if most:
-            common[name] = most
+        common += [frequent] if frequent else []
         for group in found:
             how = "the same but for names and layout" if group.same else f"alike to {group.likeness:.0%}"
             for student in group.students:
@@ -115,7 +114,7 @@ def review_flags(results, imports="", solutions=None, forbidden=None, stubs=None
     return Review(
         {student: _ordered(found) for student, found in flags.items() if found},
         tuple(sorted(groups, key=lambda g: (-g.likeness, exercise_order(g.exercise), g.students))),
-        common,
+        tuple(common),
     )
 
 

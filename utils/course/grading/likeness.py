@@ -222,8 +222,8 @@ def alike(answers, exercise="", imports="", stub="", published=""):
         The largest likeness first.
     as_published : list of str
         Students whose answer is the published solution, but for names and layout.
-    common : int
-        How many students have written the most frequent answer, where that is too frequent to say anything; else 0.
+    common : Group or None
+        Those who have written the most frequent answer, where they are too many to say anything about two of them.
     """
     forms = {}
     for student in sorted(answers):
@@ -263,9 +263,18 @@ def alike(answers, exercise="", imports="", stub="", published=""):
         for student, form in forms.items()
         if solution is not None and form.text == solution.text and len(rare[form]) >= LEAST
     ]
-    most = max((len(who) for form, who in writers.items() if len(form.runs) >= LEAST), default=0)
     ordered = sorted(groups, key=lambda group: (-group.likeness, group.students))
-    return ordered, sorted(as_published), most if most > many else 0
+    return ordered, sorted(as_published), _common(writers, many, exercise, solution)
+
+
+def _common(writers, many, exercise, solution):
+    """The group of the most frequent answer that is long enough, where more than `many` have written it."""
+    long = [form for form in writers if len(form.runs) >= LEAST and len(writers[form]) > many]
+    if not long:
+        return None
+    form = min(long, key=lambda form: (-len(writers[form]), form.text))
+    published = solution is not None and form.text == solution.text
+    return Group(exercise, tuple(sorted(writers[form])), 1.0, same=True, published=published)
 
 
 def _linked(links):

@@ -48,8 +48,8 @@ def exercise_table(results):
 
 
 def exercise_order(exercise_id):
-    """A key that puts ``"3.10"`` behind ``"3.9"``."""
-    return [(int(part), "") if part.isdecimal() else (math.inf, part) for part in exercise_id.split(".")]
+    """A key that puts ``"3.10"`` behind ``"3.9"``, and what belongs to no exercise before all."""
+    return [(int(part), "") if part.isdecimal() else (math.inf, part) for part in exercise_id.split(".") if part]
 
 
 def complete(result, exercises):

@@ -12,8 +12,9 @@ from utils.course.grading.wording import count, duration, number, visible
 
 COLUMNS = 10  # of the distribution
 SIDE_BY_SIDE = 4  # answers of a group that are shown
+HARDEST = 8  # sub-tests that are shown at once
 TOO_HARD = 50  # percent
-LONGEST = 240  # characters of a reason
+LONGEST = 180  # characters of a reason
 
 
 def report_page(entries, exercises, review, pages, title, facts=(), warnings=()):
@@ -66,10 +67,11 @@ def report_page(entries, exercises, review, pages, title, facts=(), warnings=())
         troubled=any(student["entry"].status != "missing" for student in attention),
         exercises=[_success(exercise, graded) for exercise in exercises],
         subtests=_subtests(exercises, graded),
+        hardest=HARDEST,
         flagged=[student for student in students if student["asking"]],
         remarks=[(s["entry"].student, flag) for s in students for flag in s["flags"] if not flag.asks],
         groups=[_group(group, review.groups, entries) for group in review.groups],
-        common=sorted(review.common.items()),
+        common=review.common,
         any_by_hand=any(entry.by_hand for entry in entries),
         notes=[student for student in students if student["notes"]],
         facts=[*facts, *_facts(graded)],
@@ -184,8 +186,7 @@ def _subtests(exercises, graded):
             ]
             passed = sum(subtest["passed"] for subtest in found)
             share = round(100 * passed / len(found)) if found else 100
-            reasons = Counter(s.get("message", "") for s in found if not s["passed"] and s.get("message"))
-            reason, times = min(reasons.items(), key=lambda item: (-item[1], item[0])) if reasons else ("", 0)
+            reason, times = _most_frequent(s.get("message", "") for s in found if not s["passed"])
             rows.append(
                 {
                     "order": len(rows),
@@ -201,6 +202,15 @@ def _subtests(exercises, graded):
                 }
             )
     return sorted(rows, key=lambda row: (row["share"], row["order"]))
+
+
+def _most_frequent(messages):
+    """The most frequent message, numbers not looked at, and how often it came: ("", 0) where there is none."""
+    alike = {}
+    for message in sorted(filter(None, messages)):
+        alike.setdefault(re.sub(r"\d+(?:\.\d+)?", "#", message), []).append(message)
+    most = min(alike.values(), key=lambda found: (-len(found), found[0]), default=[])
+    return (most[0], len(most)) if most else ("", 0)
 
 
 def _group(group, groups, entries):
@@ -254,10 +264,8 @@ def _facts(graded):
     facts = [
         ("isolation of submissions", _counts(entry.result.get("isolation") or "unknown" for entry in graded)),
         ("kernels", _counts(entry.result.get("kernel") or "unknown" for entry in graded)),
-        (
-            "seconds a submission",
-            f"mean {statistics.fmean(seconds):.1f}, most {max(seconds):.1f} ({slowest.student}), all {sum(seconds):.0f}",
-        ),
+        ("seconds a submission", f"mean {statistics.fmean(seconds):.1f}, all together {sum(seconds):.0f}"),
+        ("the slowest", f"{slowest.student}, {slowest.result.get('seconds') or 0:.1f} s"),
     ]
     again = [entry.student for entry in graded if (entry.result.get("runs") or 1) > 1]
     if again:
