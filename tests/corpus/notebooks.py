@@ -76,7 +76,10 @@ def handout(number):
 
 def to_bytes(notebook):
     """A notebook's file."""
-    return json.dumps(notebook, ensure_ascii=False, indent=1).encode()
+    try:
+        return json.dumps(notebook, ensure_ascii=False, indent=1).encode()
+    except UnicodeEncodeError:  # half a letter
+        return json.dumps(notebook, indent=1).encode()
 
 
 def answer_cell(notebook, exercise):
