@@ -18,30 +18,34 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 MOST = 5000  # processes that are looked at
 
 
-def descendants(pid):
-    """Process ids of all that `pid` and its children have started and that still live; at most MOST of them."""
+def descendants(pid, most=MOST):
+    """Process ids of all that `pid` and its children have started and that still live; about `most` of them at most.
+
+    Processes may be started faster than they are counted.
+    """
     found, waiting = [], [pid]
-    while waiting and len(found) < MOST:
-        children = _children(waiting.pop())
-        found += children
-        waiting += children
+    while waiting and len(found) < most:
+        below = children(waiting.pop())
+        found += below
+        waiting += below
     return found
 
 
-def _children(pid):
+def children(pid):
+    """Process ids of the children of `pid`."""
     if not _LINUX:
         try:
             return [child.pid for child in psutil.Process(pid).children()]
         except psutil.Error:
             return []
-    children = []
+    found = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
-                children += [int(word) for word in file.read().split()]
+                found += [int(word) for word in file.read().split()]
     except OSError:
         pass
-    return children
+    return found
 
 
 def resident(pids):
@@ -133,13 +137,13 @@ def started(pid):
         return None
 
 
-def marked(mark):
-    """Process ids of those whose environment at their start contained the text `mark` (Linux)."""
+def strays(mark, folder):
+    """Process ids of those whose environment held the text `mark` at their start, or that work in `folder` (Linux)."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/environ") if _LINUX else ():
+    for path in Path("/proc").glob("[0-9]*") if _LINUX else ():
         try:
-            if mark.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
+            if mark.encode() in (path / "environ").read_bytes() or os.readlink(path / "cwd").startswith(f"{folder}/"):
+                found.append(int(path.name))
         except OSError:
             continue
     return found
@@ -158,6 +162,8 @@ def end(find, seconds=5.0):
 
 
 def kill(pid):
+    if pid <= 1 or pid == os.getpid():  # 0 and -1 would be groups
+        return
     try:
         os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     except OSError:

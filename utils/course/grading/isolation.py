@@ -75,7 +75,7 @@ class Limits:
     file_bytes: float = 500e6
     disk: float = 1e9
     files: int = 20_000
-    processes: int = 200
+    processes: int = 100
     open_files: int = 512
 
     def of_a_process(self):

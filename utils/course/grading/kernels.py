@@ -18,6 +18,8 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
+
 from utils.course.errors import CourseError
 from utils.course.grading import family
 from utils.course.grading.isolation import (
@@ -34,10 +36,11 @@ from utils.course.grading.isolation import (
 PRELOAD = ("numpy", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "ipykernel.kernelapp", "keras")
 SERVER_SECONDS = 180  # until a fork server has imported everything
 START_SECONDS = 60  # until a kernel can be talked to
-WATCH_SECONDS = 0.1  # between two looks of the watchdog
+COUNT_SECONDS, WATCH_SECONDS = 0.05, 0.1  # between two looks of the watchdogs: at processes; at memory and files
 _LINUX = sys.platform.startswith("linux")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _THREADS += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+_PLACE, _PREFIX = Path("/tmp" if _LINUX else tempfile.gettempdir()), "cg"  # short: an address has at most 107 bytes
 _PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 
 
@@ -73,11 +76,12 @@ class Zygote:
         settings = {"preload": list(preload), "path": list(map(str, path)), "enclose": enclose}
         self._command = [*command, sys.executable, "-P", str(script), json.dumps(settings)]
         self._sandboxed, self._environment, self._log = bool(command), environment, log
-        self._greeted, self._lock = threading.Event(), threading.Lock()
+        self._spawned, self._greeted, self._lock = threading.Event(), threading.Event(), threading.Lock()
         self._orders, self._next, self._error, self._server = {}, 1, None, None
         self.missing, self.nests, self.nesting = {}, False, ""
         # The system ends the server when the thread that has started it ends, so that thread stays.
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def _serve(self):
         try:
@@ -85,14 +89,17 @@ class Zygote:
                 self._server = subprocess.Popen(
                     self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self._environment
                 )
+            self._spawned.set()
             for line in self._server.stdout:
                 self._hear(json.loads(line))
         except (OSError, ValueError) as error:
             self._error = str(error)
         finally:
+            self._spawned.set()
             if self._server is not None:
                 self._server.kill()
                 self._server.wait()
+                self._server.stdout.close()
             with self._lock:
                 self._error = self._error or "ended"
                 orders = list(self._orders.values())
@@ -186,11 +193,12 @@ class Zygote:
 
     def stop(self):
         """End the server and all that it has forked."""
+        self._spawned.wait()
         if self._server is not None and self._server.poll() is None:
             pid = self.pid
             family.end(lambda: family.descendants(pid))
             self._server.kill()
-            self._server.wait()
+        self._thread.join()
 
 
 class Process:
@@ -287,7 +295,8 @@ class Launcher:
         self.cache = Path(cache).resolve() if cache else None
         self.forking, self.note = fork and _LINUX, ""
         self._preload, self._extra, self._threads = tuple(preload), dict(environment or {}), threads
-        self._folder = Path(tempfile.mkdtemp(prefix=f"cg{os.getpid()}-", dir="/tmp" if os.path.isdir("/tmp") else None))
+        _remove_stale()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_PLACE))
         self._mark = f"COURSE_SLOT={secrets.token_hex(8)}"
         self._count, self._kernel, self._zygote = 0, None, None
         _copy_fonts(self._folder / "fonts")
@@ -353,7 +362,7 @@ class Launcher:
         environment = self._environment(folder / "scratch")
         if not _LINUX:
             process = _Alone(arguments, folder, environment)
-            return Kernel(folder, connection, process, lambda: [process.pid, *family.descendants(process.pid)], self)
+            return Kernel(folder, connection, process, process.pid, self)
         zygote = self._ready_zygote()
         order = {"target": "kernel", "arguments": [arguments], "path": [course]}
         if not self.forking:
@@ -375,8 +384,7 @@ class Launcher:
             )
         except CourseError:
             return None
-        pid = zygote.pid
-        return Kernel(folder, connection, process, lambda: family.descendants(pid), self)
+        return Kernel(folder, connection, process, zygote.pid, self)
 
     def _ready_zygote(self):
         """The fork server; a new one where the last was lost or can't be used again."""
@@ -398,7 +406,7 @@ class Launcher:
         if self._zygote is not None:
             self._zygote.stop()
         self._zygote = None
-        family.end(lambda: family.marked(self._mark))
+        family.end(lambda: family.strays(self._mark, self._folder))
 
     def _new_zygote(self):
         script, course, command = ZYGOTE, self.course, []
@@ -464,14 +472,16 @@ class Kernel:
         Once it is dead: why, in words for the student. ``""`` while it lives, and where :meth:`stop` ended it.
     """
 
-    def __init__(self, folder, connection_file, process, members, launcher):
+    def __init__(self, folder, connection_file, process, ancestor, launcher):
         self._folder, self.connection_file, self.scratch = folder, connection_file, folder / "scratch"
-        self._process, self._members, self._launcher = process, members, launcher
-        self._verdict, self._stopped, self._seen = "", threading.Event(), {}
-        self._watchdog = None
+        self._process, self._ancestor, self._launcher = process, ancestor, launcher
+        self._verdict, self._stopped, self._seen = None, threading.Event(), {}
+        self._watchdogs = []
         if launcher.isolation.level != "none":
-            self._watchdog = threading.Thread(target=self._watch, daemon=True)
-            self._watchdog.start()
+            # Two, as a look at the memory of a process waits while it forks, and who forks without end has to be seen.
+            for look, seconds in ((self._too_many, COUNT_SECONDS), (self._too_much, WATCH_SECONDS)):
+                self._watchdogs.append(threading.Thread(target=self._watch, args=(look, seconds), daemon=True))
+                self._watchdogs[-1].start()
 
     def __enter__(self):
         return self
@@ -484,9 +494,9 @@ class Kernel:
 
     @property
     def reason(self):
-        if self._verdict or not self._process.ended.is_set():
+        if self._verdict is not None:
             return self._verdict
-        return _in_words(self._process.status)
+        return _in_words(self._process.status) if self._process.ended.is_set() else ""
 
     def printed(self):
         """The end of what the process itself has printed, which no notebook shows: for the instructor."""
@@ -501,47 +511,62 @@ class Kernel:
         """End it and everything that it has started, and remove its folder."""
         if self._stopped.is_set():
             return
-        if not self._process.ended.is_set() and not self._verdict:
+        if self.alive():
             self._verdict = ""
         self._stopped.set()
-        gone = family.end(self._all)
+        gone = self._end()
         if not self._process.ended.wait(5) or not gone:
             self._launcher._discard()
         elif _LINUX and (not self._launcher._zygote or not self._launcher._zygote.alive()):
             self._launcher._discard()
         elif _LINUX and self._launcher.sandboxed and not self._launcher._zygote.nests:
             self._launcher._discard()  # what it left in the sandbox, the next one would find
-        if self._watchdog is not None:
-            self._watchdog.join()
+        for watchdog in self._watchdogs:
+            watchdog.join()
         _remove(self._folder)
 
     def _wait_ready(self, seconds):
         return self._process.wait_ready(seconds)
 
-    def _all(self):
-        """Its processes, those included that were seen once and have left the family since."""
-        strays = [pid for pid, when in list(self._seen.items()) if when is not None and family.started(pid) == when]
-        return list({*self._members(), *strays})
+    def _end(self):
+        """Kill all its processes; whether none is left."""
+        nested = self._launcher.sandboxed and self._launcher._zygote and self._launcher._zygote.nests
+        if nested:  # the end of the attendant ends the others, however many they are
+            family.end(lambda: family.children(self._ancestor))
+        return family.end(lambda: list({*self._members(), *self._strays()}))
 
-    def _watch(self):
+    def _members(self, most=family.MOST):
+        own = [] if _LINUX else [self._ancestor]
+        return [*own, *family.descendants(self._ancestor, most)]
+
+    def _strays(self):
+        """Processes that were seen once and have left the family since; in a sandbox there is no way to leave."""
+        return [pid for pid, when in list(self._seen.items()) if when is not None and family.started(pid) == when]
+
+    def _watch(self, look, seconds):
         looks = 0
-        while not self._stopped.wait(WATCH_SECONDS) and not self._process.ended.is_set():
+        while not self._stopped.wait(seconds) and not self._process.ended.is_set():
             looks += 1
-            if verdict := self._excess(thorough=looks % 3 == 0):
+            if (verdict := look(looks)) and self._verdict is None:
                 self._verdict = verdict
-                family.end(self._all)
+                self._end()
                 return
 
-    def _excess(self, thorough):
-        """What it uses too much of, in words; ``""`` where all is well. The files are counted in a thorough look."""
-        limits, pids = self._launcher.limits, self._members()
+    def _too_many(self, looks):
+        """In words, whether it has started too many processes; ``""`` where all is well."""
+        most = self._launcher.limits.processes
+        pids = self._members(most + 1)
         if not self._launcher.sandboxed:
             self._seen |= {pid: family.started(pid) for pid in pids if pid not in self._seen}
-        if len(pids) > limits.processes:
-            return f"started more than {limits.processes} processes"
+        return f"started more than {most} processes" if len(pids) > most else ""
+
+    def _too_much(self, looks):
+        """In words, what it uses too much of. Files are counted at every third look."""
+        limits = self._launcher.limits
+        pids = self._members(limits.processes + 1)
         if family.resident(pids) > limits.memory and family.memory(pids) > limits.memory:
             return f"used more than {limits.memory / 1e9:.1f} GB of memory"
-        if thorough:
+        if looks % 3 == 0:
             try:
                 used, files = family.in_folder(self._folder, limits.files)
             except OSError:
@@ -624,6 +649,14 @@ def _copy_fonts(folder, source=None):
                 font for font in fonts[kind] if not os.path.isabs(font["fname"]) or font["fname"].startswith("/usr/")
             ]
         (folder / name).write_text(json.dumps(fonts), encoding="utf-8")
+
+
+def _remove_stale():
+    """Remove the folders of launchers whose process was killed."""
+    for folder in _PLACE.glob(f"{_PREFIX}[0-9]*-*"):
+        owner = folder.name[len(_PREFIX) :].partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)) and os.access(folder, os.W_OK):
+            _remove(folder)
 
 
 def _remove(folder):

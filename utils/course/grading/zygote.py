@@ -209,6 +209,7 @@ def fork_attendant(order, report, close):
                     os.write(write, str(inner).encode())
                     os._exit(0)
             else:
+                prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # who ends the fork server ends it too
                 os.write(write, str(os.getpid()).encode())
             os.close(write)
             attend(order, report)
