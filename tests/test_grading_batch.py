@@ -478,4 +478,4 @@ def test_progress_says_a_line_now_and_then(capsys):
 
 def test_a_worker_refuses_a_job_of_another_version(group):
     outcome = workers.grade_one(Job(group.setup, GRADER, course="another"), "ada", b"{}")
-    assert "another version of the course" in outcome["refused"]
+    assert "the course was changed while it was being graded" in outcome["refused"]

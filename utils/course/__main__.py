@@ -1,4 +1,4 @@
-"""``python -m utils.course COMMAND``: build, measure, time, readme, new, release, compose, badge."""
+"""``python -m utils.course COMMAND``: build, measure, time, readme, new, release, compose, grade, badge."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from utils.course import build as building
 from utils.course.badge import move
 from utils.course.errors import CourseError
+from utils.course.grading import command as grading
 from utils.course.grading.compose import compose_file
 from utils.course.layout import load_course
 from utils.course.measure import load_claims, measure
@@ -77,6 +78,10 @@ def _parser():
     command.set_defaults(
         run=lambda course, options: compose_file(course, options.lab, options.submission, options.output)
     )
+
+    command = commands.add_parser("grade", help="grade what came back: gradebook, feedback pages, report")
+    grading.add_arguments(command)
+    command.set_defaults(run=grading.grade)
 
     command = commands.add_parser("badge", help="move badges and set-up cells to another address, after a fork")
     command.add_argument("url", metavar="URL", help="https://github.com/OWNER/REPO")

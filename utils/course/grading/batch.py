@@ -40,7 +40,7 @@ def ungraded(submissions, results, again=()):
     return wanted
 
 
-def grade_class(submissions, job, results, executor, progress, outline=(), again=()):
+def grade_class(submissions, job, results, executor, progress, again=()):
     """Grade submissions and keep each result; returns when every one of them has one.
 
     Parameters
@@ -53,8 +53,6 @@ def grade_class(submissions, job, results, executor, progress, outline=(), again
         One of :mod:`~utils.course.grading.workers`, or any other: it gets at most as many tasks at once as it has
         workers, where it says so in ``_max_workers``.
     progress : Progress
-    outline : sequence of dict
-        Exercises of a result of this lab, for the results of what fails.
     again : collection of str
         Students whose submission is graded although the grader was killed over it before.
 
@@ -63,7 +61,7 @@ def grade_class(submissions, job, results, executor, progress, outline=(), again
     CourseError
         Where the instructor has to mend something first; what is graded so far is kept.
     """
-    run = _Run(job, results, executor, progress, outline)
+    run = _Run(job, results, executor, progress)
     try:
         run.take(submissions, again)
         while run.waiting:
@@ -86,9 +84,8 @@ class _Flight:
 class _Run:
     """The state of a run: what waits, what is under way, and what has gone wrong with whom."""
 
-    def __init__(self, job, results, executor, progress, outline):
+    def __init__(self, job, results, executor, progress):
         self.job, self.results, self.executor, self.progress = job, results, executor, progress
-        self.outline = outline
         self.queue, self.suspects, self.flying = deque(), deque(), {}
         self.graded = self.faults = 0
         self.chances = {}  # student -> [deaths, errors] that are still forgiven
@@ -217,7 +214,7 @@ class _Run:
         self._keep(flight.submission, self._failed(flight.submission, reason), final=False)
 
     def _failed(self, submission, reason):
-        return blank(submission, self.results.lab, "failed", reason, self.outline)
+        return blank(submission, self.results.lab, "failed", reason)
 
     def _keep(self, submission, result, final=True):
         self.results.save(submission, result, final)

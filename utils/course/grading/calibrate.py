@@ -9,7 +9,7 @@ import json
 import socket
 import traceback
 from concurrent.futures import BrokenExecutor
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from utils.course.errors import CourseError
 from utils.course.grading import version
@@ -41,23 +41,23 @@ class Calibration:
         Budget of a submission.
     solution_seconds : float
         What the solution took.
-    outline : list of dict
-        The exercises of the solution's result: what there is to gain.
     digest : str
         Of verdicts and versions: two machines may share a class where it is the same.
     packages : dict
     note : str
         For the report, in words.
+    described : dict
+        The lab, as what is written in the end has to know it.
     """
 
     fork: bool
     cell_seconds: dict
     submission_seconds: float
     solution_seconds: float
-    outline: list
     digest: str
     packages: dict
     note: str
+    described: dict = field(default_factory=dict)
 
     def apply(self, setup):
         """The setup with the budgets and the kind of kernel that were found."""
@@ -121,7 +121,6 @@ def calibrate(setup, grader=Job.grader):
         cell_seconds=budgets,
         submission_seconds=round(TIMES * seconds + len(first["exercises"]) * (CELL_SECONDS + seconds), 1),
         solution_seconds=seconds,
-        outline=[{key: exercise[key] for key in ("id", "title", "max", "subtests")} for exercise in first["exercises"]],
         digest=digest(facts),
         packages=packages,
         note=note,
@@ -224,7 +223,7 @@ def _difference(one, other):
 # Kept calibrations: GRADES/calibration/<fingerprint of the machine>.json
 
 
-def calibrated(setup, results, executor, grader=Job.grader, shard=False, say=print):
+def calibrated(setup, results, executor, grader=Job.grader, describe="", shard=False, say=print):
     """The calibration of this machine: the one that is kept, or a new one.
 
     Parameters
@@ -235,6 +234,8 @@ def calibrated(setup, results, executor, grader=Job.grader, shard=False, say=pri
     executor : concurrent.futures.Executor
         Does it, where it has to be done.
     grader : str
+    describe : str
+        Where the function is that describes the setup's lab: ``"package.module:name"``.
     shard : bool
         Other machines grade into the same folder: a CourseError where a calibration of theirs differs.
     say : callable
@@ -249,7 +250,7 @@ def calibrated(setup, results, executor, grader=Job.grader, shard=False, say=pri
         found = _read(path, results)
         if found is None:
             say(f"calibrating: the solution of lab {setup.lab} has to get all points, the untouched lab none")
-            outcome = _outcome(executor.submit(attempt, setup, grader))
+            outcome = _outcome(executor.submit(attempt, setup, grader, describe))
             if "mend" in outcome:
                 raise CourseError(outcome["mend"])
             found = Calibration(**outcome["calibration"])
@@ -261,10 +262,11 @@ def calibrated(setup, results, executor, grader=Job.grader, shard=False, say=pri
     return found
 
 
-def attempt(setup, grader):
+def attempt(setup, grader, describe=""):
     """:func:`calibrate` for another process: ``{"calibration": dict}`` or ``{"mend": text}``."""
     try:
-        return {"calibration": asdict(calibrate(setup, grader))}
+        described = load(describe)(setup) if describe else {}
+        return {"calibration": asdict(replace(calibrate(setup, grader), described=described))}
     except CourseError as error:
         return {"mend": str(error)}
 
@@ -292,7 +294,7 @@ def _read(path, results):
         kept = json.loads(path.read_bytes())
         if kept["subject"] != results.subject():
             return None
-        return Calibration(**{field.name: kept["calibration"][field.name] for field in fields(Calibration)})
+        return Calibration(**{name.name: kept["calibration"][name.name] for name in fields(Calibration)})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -160,7 +160,7 @@ def _plain(text):
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
 
 
-def blank(submission, lab, status, reason, outline=()):
+def blank(submission, lab, status, reason):
     """A result without points, of a submission that was not graded.
 
     Parameters
@@ -171,15 +171,7 @@ def blank(submission, lab, status, reason, outline=()):
         ``"missing"``, ``"unreadable"`` or ``"failed"``.
     reason : str
         In words.
-    outline : sequence of dict
-        The exercises of any result of the lab: what there would have been to gain.
     """
-    exercises = [
-        {key: exercise[key] for key in ("id", "title", "max")}
-        | {"state": "missing", "reason": "", "points": 0, "matched": "missing", "source": "", "stood_in": False}
-        | {"subtests": [s | {"passed": False, "points": 0, "message": ""} for s in exercise["subtests"]], "printed": ""}
-        for exercise in outline
-    ]
     return {
         "schema": SCHEMA,
         "student": submission.student,
@@ -189,14 +181,13 @@ def blank(submission, lab, status, reason, outline=()):
         "reason": reason,
         "notes": [],
         "points": 0,
-        "max": sum(exercise["max"] for exercise in exercises),
+        "max": 0,
         "isolation": "",
         "kernel": "",
         "seconds": 0.0,
         "runs": 0,
-        "exercises": exercises,
+        "exercises": [],
         "cells": [],
-        "flags": [],
     }
 
 

@@ -1,6 +1,7 @@
 """What a grade depends on besides the submission: the course's own files, the packages, the machine."""
 
 import ast
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -87,7 +88,7 @@ def used_files(root, modules, sources=()):
             continue
         found.add(path)
         folder = path.parent.relative_to(root).parts
-        names = _imports(path.read_text(encoding="utf-8"))
+        names = set(_imports(path.read_text(encoding="utf-8")))
         names |= {".".join((*folder, name[:-3])) for name in names if name.endswith(".py")}
         names |= {".".join(folder[:depth]) for depth in range(1, len(folder) + 1)}  # the packages around it
         waiting += names
@@ -102,6 +103,7 @@ def _file(root, name):
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
+@functools.lru_cache(1000)
 def _imports(source):
     """Names that a piece of code may import: modules, what is taken from them, and texts that look like either."""
     try:

@@ -135,10 +135,11 @@ def _accepted(job):
     if job.course:
         if not Path(setup.root).is_dir():
             setup = replace(setup, root=ROOT)
-        if _files() != _loaded:
-            raise Refusal("the course was changed after this worker was started: restart the worker")
-        if version.course_version(setup.root, setup.lab) != job.course:
-            raise Refusal("this worker has another version of the course: bring its copy up to date, restart it")
+        same = version.course_version(setup.root, setup.lab) == job.course
+        if _address() and not (same and _files() == _loaded):
+            raise Refusal("this worker has another version of the course: bring its copy up to date, and restart it")
+        if not same:
+            raise Refusal("the course was changed while it was being graded: run the command again")
     if not job.digest or version.fingerprint() == job.fingerprint:
         return setup
     from utils.course.grading.calibrate import calibrate
@@ -166,8 +167,8 @@ def close_grader():
         _close()
 
 
-def _name():
-    """How this worker is called, in words."""
+def _address():
+    """Where this process is a worker of Dask, its address; else an empty text."""
     if "distributed" in sys.modules:
         from distributed import get_worker
 
@@ -175,7 +176,12 @@ def _name():
             return get_worker().address
         except ValueError:  # Dask is loaded, but this is none of its workers
             pass
-    return f"process {os.getpid()} on {socket.gethostname()}"
+    return ""
+
+
+def _name():
+    """How this worker is called, in words."""
+    return _address() or f"process {os.getpid()} on {socket.gethostname()}"
 
 
 # Executors. Besides what every executor does, each says how many tasks it has room for and stops everything at once;
