@@ -22,7 +22,7 @@ from utils.course.grading.feedback import feedback_page
 from utils.course.grading.lateness import parse_rule
 from utils.course.grading.marks import mark
 from utils.course.grading.overrides import Override
-from utils.course.grading.pages import PICTURES, Outputs, code, picture
+from utils.course.grading.pages import PICTURE, PICTURES, Outputs, code, picture
 
 TITLE = "Lab 03 · A first CNN"
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>'\"&{{ 7*7 }}"
@@ -102,6 +102,7 @@ def test_marks_by_hand_are_said_with_the_instructors_words():
     made = page(result("ada", ["float32", "any batch"]), given)
     said = " ".join(Page(made).text.split())
     assert "1.5 / 2 not yet correct · marked by hand half a point off <script>" in said
+    assert "The check, before the points were set by hand: ✔ 1/1 mean zero ✘ 0/1 float32" in said
     assert "any batch passed · checked when graded by hand" in said
     assert "7.5 of 8 points" in said
     assert "bob" not in said
@@ -141,7 +142,8 @@ def test_nothing_about_others_and_nothing_for_the_instructor_alone():
     made = result("ada", notes=["the same file as bob"], isolation="bwrap", file="class-7/ada/x.ipynb")
     made["flags"] = [{"exercise": "3.1", "kind": "alike", "text": "alike bob's"}]
     made["exercises"][0]["source"] = "import os\nos.environ\n"
-    said = page(made, notes=["a note about bob"])
+    said = page(made, notes=["a note about bob"], submitted=DUE)
+    assert "as x.ipynb" in said
     for word in ("bob", "bwrap", "introspection", "review", "class-7", "seed"):
         assert word not in Page(said).text
 
@@ -190,9 +192,10 @@ def test_only_text_and_pictures_pass():
         base64.b64encode(b"\x89PNG\r\n\x1a\n").decode(),
         base64.b64encode(base64.b64decode(png())[:16] + b"\xff\xff\xff\xff" * 2 + b"x" * 99).decode(),
         base64.b64encode(b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03" + b"x" * 40).decode(),
+        base64.b64encode(base64.b64decode(png()) + b"x" * PICTURE).decode(),
         "A" * 3_000_000,
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_what_is_no_picture_or_too_large_is_not_shown(data):
     shown = Outputs().of(cell(outputs=[picture_output(data)]))

@@ -188,6 +188,7 @@ def test_how_an_exercise_went_at_a_glance(made, expected):
         ("5%/2 hours", timedelta(hours=3), 10),
         ("0.5%/h", timedelta(hours=3), Decimal("1.5")),
         ("20%", timedelta(minutes=1), 20),
+        ("20% after 15 min", timedelta(minutes=15), 0),
         ("20%", timedelta(days=100), 20),
         ("none", timedelta(days=100), 0),
         ("", timedelta(days=100), 0),

@@ -66,7 +66,6 @@ def feedback_page(entry, title):
 def _exercise(exercise, own, behind, outputs):
     """What the template shows of an exercise."""
     state, how = exercise["state"], look(exercise)
-    by_hand = exercise.get("by_hand")
     # Of the answer's cell and its check: the student's own prints and errors; the verdicts say the rest.
     own_parts = [part for cell in own for part in outputs.of(cell)]
     behind_parts = [part for cell in behind for part in outputs.of(cell)]
@@ -83,12 +82,13 @@ def _exercise(exercise, own, behind, outputs):
         "state": _STATES.get(state, state),
         "look": how,
         "sign": _SIGNS[how],
-        "by_hand": bool(by_hand),
+        "by_hand": bool(exercise.get("by_hand")),
+        "all_by_hand": exercise.get("by_hand") is True,
         "comments": exercise.get("comments", ()),
         "reason": visible(_reason(exercise), TEXT),
         "stopped": state == "stopped",
         "note": _note(exercise),
-        "verdicts": [] if by_hand is True else _verdicts(exercise),
+        "verdicts": _verdicts(exercise),
         "printed": visible(exercise.get("printed", "")[-TEXT:]),
         "own": own_parts,
         "code": code(exercise["source"]) if exercise.get("source", "").strip() else "",

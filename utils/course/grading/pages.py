@@ -112,8 +112,6 @@ class Outputs:
             if not isinstance(output, dict):
                 continue
             data = output.get("data") if isinstance(output.get("data"), dict) else {}
-            if output.get("output_type") == "error":
-                continue  # the cell's own `error` tells it, shortened
             if output.get("output_type") == "stream":
                 shown.append({"kind": "text", "text": _joined(output.get("text"))})
             elif uri := self._picture(data) if pictures < PICTURES else "":
