@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.corpus.notebooks import answer_cell, handout, to_bytes
+from utils.course import grading
 from utils.course.__main__ import main
 from utils.course.errors import CourseError
 from utils.course.grading.compose import compose, composed_notebook, defined_names, stubs
@@ -276,3 +277,10 @@ def test_plain_nbval_passes_right_answers_and_fails_wrong_ones(tmp_path):
         assert " passed" in run.stdout, run.stdout + run.stderr
     assert failed["right"] == []
     assert failed["wrong"]
+
+
+def test_every_module_of_grading_stands_in_its_map():
+    modules = {path.stem for path in (ROOT / "utils/course/grading").glob("*.py")} - {"__init__"}
+    lines = (grading.__doc__ or "").splitlines()
+    listed = {line.split()[0] for line in lines if "  " in line or line.startswith("submissions ")}
+    assert modules <= listed, "a line for each module"

@@ -506,7 +506,7 @@ ENDS += [
     Attack(
         "exit-later",
         "a thread that kills the kernel a while later",
-        "import os, threading\nthreading.Timer(0.5, os._exit, [1]).start()",
+        "import os, threading\nthreading.Timer(0.1, os._exit, [1]).start()",
         RIGHT,
     ),
     Attack(
