@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 _LINUX = sys.platform.startswith("linux")
+_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 MOST = 5000  # processes that are looked at
 
@@ -33,7 +34,7 @@ def descendants(pid, most=MOST):
 
 def children(pid):
     """Process ids of the children of `pid`."""
-    if not _LINUX:
+    if not _LISTED:
         try:
             return [child.pid for child in psutil.Process(pid).children()]
         except psutil.Error:

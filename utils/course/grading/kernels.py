@@ -7,6 +7,8 @@ a second. Where kernels are not to be forked, the same server starts Python anew
 
 import json
 import os
+import platform
+import re
 import secrets
 import shutil
 import signal
@@ -36,6 +38,7 @@ from utils.course.grading.isolation import (
 PRELOAD = ("numpy", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "ipykernel.kernelapp", "keras")
 SERVER_SECONDS = 180  # until a fork server has imported everything
 START_SECONDS = 60  # until a kernel can be talked to
+THREADS = 1000  # of all processes of a kernel together, beyond one for each
 COUNT_SECONDS, WATCH_SECONDS = 0.05, 0.1  # between two looks of the watchdogs: at processes; at memory and files
 _LINUX = sys.platform.startswith("linux")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -249,7 +252,9 @@ class Process:
             self._changed.wait_for(lambda: self.pid is not None or self.ended.is_set(), 5)
         if self.pid is not None and self.alive():
             pid = self.pid
-            family.end(lambda: [*family.descendants(pid), *([pid] if self.alive() else [])])
+            family.end(lambda: family.descendants(pid) if self.alive() else [])
+            if not self.ended.wait(2):  # its attendant, which tells of its end, has been stopped
+                family.kill(pid)
         self.ended.wait(5)
 
 
@@ -297,9 +302,12 @@ class Launcher:
         self._preload, self._extra, self._threads = tuple(preload), dict(environment or {}), threads
         _remove_stale()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_PLACE))
+        self._slot = self._folder / "slot"  # what is beside it, no kernel sees
+        self._slot.mkdir()
         self._mark = f"COURSE_SLOT={secrets.token_hex(8)}"
         self._count, self._kernel, self._zygote = 0, None, None
-        _copy_fonts(self._folder / "fonts")
+        self._fonts = self._folder / "fonts"
+        _copy_fonts(self._fonts)
         if _LINUX:
             self._zygote = self._new_zygote()
 
@@ -349,14 +357,14 @@ class Launcher:
         raise CourseError(f"a kernel can't be started{': ' + problem if problem else ''}")
 
     def _start(self):
-        folder = self._folder / str(self._count)
+        folder = self._slot / str(self._count)
         self._count += 1
         for name in ("ipc", "scratch/work", "scratch/exchange", "scratch/tmp"):
             (folder / name).mkdir(parents=True)
         (folder / "log").touch()
         course = COURSE if self.sandboxed else str(self.course)
         (folder / "scratch/work/course").symlink_to(course)  # where the notebooks look for the course
-        _copy_fonts(folder / "scratch/.matplotlib", self._folder / "fonts")
+        _copy_fonts(folder / "scratch/.matplotlib", self._fonts)
         connection, sockets = _write_connection(folder / "ipc")
         arguments = ["-f", str(connection), "--log-level=ERROR", "--HistoryManager.enabled=False"]
         environment = self._environment(folder / "scratch")
@@ -364,7 +372,7 @@ class Launcher:
             process = _Alone(arguments, folder, environment)
             return Kernel(folder, connection, process, process.pid, self)
         zygote = self._ready_zygote()
-        order = {"target": "kernel", "arguments": [arguments], "path": [course]}
+        order = {"target": "kernel", "arguments": [arguments]}
         if not self.forking:
             order = {"target": "exec", "arguments": [sys.executable, "-m", "ipykernel_launcher", *arguments]}
         if self.sandboxed and zygote.nests:
@@ -376,7 +384,7 @@ class Launcher:
                 **order,
                 cwd=str(folder / "scratch/work"),
                 environment=environment,
-                limits={} if self.isolation.level == "none" else self.limits.of_a_process(),
+                limits=self._limits("enclose" in order),
                 nice=5,
                 confine=self.sandboxed,
                 output=str(folder / "log"),
@@ -385,6 +393,14 @@ class Launcher:
         except CourseError:
             return None
         return Kernel(folder, connection, process, zygote.pid, self)
+
+    def _limits(self, enclosed):
+        """For ``setrlimit``. Where processes are counted by namespace, there is a limit to them and their threads."""
+        if self.isolation.level == "none":
+            return {}
+        version = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
+        counted = {"NPROC": self.limits.processes + THREADS} if enclosed and version >= (5, 14) else {}
+        return self.limits.of_a_process() | counted
 
     def _ready_zygote(self):
         """The fork server; a new one where the last was lost or can't be used again."""
@@ -409,15 +425,12 @@ class Launcher:
         family.end(lambda: family.strays(self._mark, self._folder))
 
     def _new_zygote(self):
-        script, course, command = ZYGOTE, self.course, []
+        script, command, home = ZYGOTE, [], self._slot / "server"
+        _copy_fonts(home / ".matplotlib", self._fonts)
         if self.sandboxed:
-            script, course = FORK_SERVER, COURSE
-            command = sandbox(self._folder, self.course, self.cache, self.limits)
-        home = self._folder / "home"
-        home.mkdir(exist_ok=True)
+            script, command = FORK_SERVER, sandbox(self._slot, self.course, self.cache, self.limits)
         return Zygote(
             self._preload if self.forking else (),
-            path=[course],
             environment=self._environment(home),
             command=command,
             script=script,
@@ -429,8 +442,6 @@ class Launcher:
         """New empty file systems for each kernel; a Python that is installed below one of them is kept."""
         size = self.limits.file_bytes
         fresh = {"/tmp": size, "/dev/shm": size}
-        if not str(self._folder).startswith("/tmp/"):
-            fresh[str(self._folder)] = size
         return {"fresh": fresh, "keep": [path for path in python_folders() if path.startswith(tuple(fresh))]}
 
     def _environment(self, scratch):

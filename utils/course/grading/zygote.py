@@ -232,6 +232,7 @@ def attend(order, report):
     """Start the target of `order` in a child, tell when it is ready, and how it ended. Does not return."""
     try:
         os.setsid()
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
         seal = []
         if enclose := order.get("enclose"):
             renew_mounts(enclose)
@@ -251,6 +252,7 @@ def attend(order, report):
                 awaited = []
             pid, status = os.waitpid(-1, os.WNOHANG if awaited else 0)
             if pid == target:
+                end_children()
                 os.write(report, f"exit {os.waitstatus_to_exitcode(status)}\n".encode())
                 os._exit(0)
             if pid == 0:
@@ -259,6 +261,19 @@ def attend(order, report):
         os.write(report, f"error {type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(1)
+
+
+def end_children():
+    """Kill what a target has left behind, which is this process's own by now."""
+    with contextlib.suppress(OSError, ChildProcessError):
+        while True:
+            with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+                left = [int(word) for word in file.read().split()]
+            if not left:
+                return
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(-1, 0)
 
 
 def run_target(order):
@@ -303,6 +318,8 @@ def run_kernel(arguments):
     from ipykernel.kernelapp import IPKernelApp
 
     sys.argv = ["ipykernel_launcher", *arguments]
+    packages = [i for i, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages"))]
+    sys.path.insert(packages[0] if packages else 0, "")  # IPython does so where Python was started without -P
     IPKernelApp.launch_instance(arguments)
 
 
