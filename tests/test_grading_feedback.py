@@ -122,7 +122,7 @@ def test_the_penalty_for_being_late_is_spelled_out():
     ("status", "words"),
     [
         ("missing", "Nothing was handed in."),
-        ("unreadable", "Your notebook could not be read. it is a PDF"),
+        ("unreadable", "Your notebook could not be read. It is a PDF."),
         ("failed", "This is no mark yet."),
     ],
 )

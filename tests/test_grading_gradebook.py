@@ -241,7 +241,7 @@ def test_flags_stand_in_the_gradebook(tmp_path):
     shifty = result("ada", exercises=[exercise("3.1", source="import os\nos.environ\n")])
     folder, _, _ = write(tmp_path, [shifty])
     (row,) = rows(folder / "grades.csv")
-    assert row["to review"] == "2"
+    assert row["to review"] == "1"
     assert "3.1 introspection: uses os.environ" in row["flags"]
 
 
@@ -267,6 +267,8 @@ def test_the_options_of_a_lab_come_from_its_notebook_and_its_exercises():
     assert options.imports == "import numpy as np\nimport math"
     assert options.solutions == {"3.1": "def double(x): ..."}
     assert options.forbidden == {"3.1": ("numpy.add",)}
+    cells[0]["source"] = ["# 03 · Twice: a story\n", "# no"]
+    assert lab_options("03", "Doubling", {"cells": cells}, {}, {}).title == "Lab 03 · Twice: a story"
     assert options.exercises[0]["max"] == 3
     assert [s["hidden"] for s in options.exercises[0]["subtests"]] == [False, True]
 

@@ -93,6 +93,13 @@ def test_flags_are_shown_with_the_code_and_its_lines():
     assert "1 to review" in " ".join(parsed.text.split())
 
 
+def test_flags_of_one_kind_share_a_line():
+    raw = report([result("ada", exercises=[exercise("3.1", source="import os, gc\nos.abort()\ngc.collect()\n")])])
+    said = " ".join(Page(raw).text.split())
+    assert "3.1 introspection uses os.abort (line 2); uses gc.collect (line 3)" in said
+    assert raw.count('class="badge asks"') == 1
+
+
 def test_answers_that_are_alike_stand_side_by_side():
     def twins(source):
         return [exercise("3.1", source=source), exercise("3.2", source=source.replace("zeros", "empty"))]

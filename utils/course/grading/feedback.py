@@ -7,7 +7,7 @@ import re
 
 from utils.course.grading.marks import look
 from utils.course.grading.pages import TEXT, Outputs, code, render
-from utils.course.grading.wording import visible
+from utils.course.grading.wording import sentence, visible
 
 _STATES = {
     "correct": "correct",
@@ -57,7 +57,7 @@ def feedback_page(entry, title):
         correct=sum(exercise["look"] == "correct" for exercise in exercises),
         exercises=exercises,
         headline=headline,
-        reason=visible(reason, TEXT),
+        reason=visible(sentence(reason), TEXT),
         advice=advice,
         file=result.get("file", "").rpartition("/")[2],
     )
@@ -99,9 +99,7 @@ def _exercise(exercise, own, behind, outputs):
 
 def _reason(exercise):
     reason = exercise.get("reason", "")
-    if exercise["state"] == "stopped" and reason:
-        return f"Stopped: {reason}."
-    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+    return sentence(f"stopped: {reason}" if exercise["state"] == "stopped" and reason else reason)
 
 
 def _note(exercise):

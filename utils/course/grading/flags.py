@@ -143,7 +143,11 @@ def answer_flags(exercise, imports="", forbidden=(), stub=""):
     for use in uses(source, imports, forbidden):
         if (use.kind, use.what) not in given:
             lines.setdefault((use.kind, use.what), []).append(use.line)
-    flags += [Flag(exercise["id"], kind, _words(kind, what), tuple(at)) for (kind, what), at in lines.items()]
+    flags += [
+        Flag(exercise["id"], kind, _words(kind, what), tuple(at))
+        for (kind, what), at in lines.items()
+        if not any(other.startswith(f"{what}.") for same, other in lines if same == kind)  # `os` beside `os.listdir`
+    ]
     return flags[:MOST]
 
 

@@ -1,5 +1,6 @@
 """Everything that a graded class gives: gradebook, tables for Canvas and Moodle, feedback pages, the report."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -71,7 +72,7 @@ def lab_options(lab, topic, truth, stubs, exercises, **more):
     lab : str
         Two digits.
     topic : str
-        Its title in words; may be empty.
+        Its title where its notebook has no heading; may be empty.
     truth : dict
         The notebook of its solutions.
     stubs : dict of str to str
@@ -81,6 +82,7 @@ def lab_options(lab, topic, truth, stubs, exercises, **more):
     **more
         The other options.
     """
+    topic = _heading(truth) or topic
     cells = [cell for cell in truth["cells"] if cell["cell_type"] == "code"]
     imports = [c for c in cells if {"setup", "imports"} & set(c["metadata"].get("tags", ()))]
     return Options(
@@ -104,6 +106,13 @@ def lab_options(lab, topic, truth, stubs, exercises, **more):
         forbidden={name: tuple(exercise.forbidden) for name, exercise in exercises.items()},
         **more,
     )
+
+
+def _heading(truth):
+    """The title of a lab's notebook: ``A first CNN`` of ``# 03 · A first CNN``; empty where it has none."""
+    texts = (join(cell["source"]) for cell in truth["cells"] if cell["cell_type"] == "markdown")
+    found = re.match(r"# (?:\d+\s*[·:.–-]\s*)?(.+)", next(texts, ""))
+    return found[1].strip() if found else ""
 
 
 def write_outputs(folder, results, submissions, roster, options, say=print):

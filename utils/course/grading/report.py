@@ -62,6 +62,7 @@ def report_page(entries, exercises, review, pages, title, facts=(), warnings=())
         mean=statistics.fmean(totals) if totals else None,
         maximum=maximum,
         columns=columns,
+        edges=[number(maximum * i / COLUMNS) for i in range(COLUMNS + 1)],
         spoken=", ".join(f"{column['label']}: {column['count']}" for column in columns),
         attention=attention,
         troubled=any(student["entry"].status != "missing" for student in attention),
@@ -115,7 +116,7 @@ def _review(flags, sources):
     return [
         {
             "exercise": exercise,
-            "flags": own,
+            "kinds": [(kind, [f for f in own if f.kind == kind]) for kind in dict.fromkeys(f.kind for f in own)],
             "code": code(sources[exercise], {line for flag in own for line in flag.lines})
             if sources.get(exercise)
             else "",

@@ -75,6 +75,18 @@ def count(number_of, what, many=None):
     return f"{number_of} {what if number_of == 1 else many or what + 's'}"
 
 
+def sentence(text):
+    """`text` with a capital in front and a full stop behind.
+
+    Examples
+    --------
+    >>> sentence("it is a PDF"), sentence("Really?"), sentence("")
+    ('It is a PDF.', 'Really?', '')
+    """
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…", ")")) or not text else ".")
+
+
 def visible(text, most=None):
     """Text of unknown origin, made fit for a file and an honest reading.
 
