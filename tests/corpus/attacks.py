@@ -643,6 +643,7 @@ import threading, time
 for _ in range(2000):
     threading.Thread(target=time.sleep, args=[20], daemon=True).start()
 raise ValueError""",
+        spares_others=False,
     ),
     Attack(
         "disk",
