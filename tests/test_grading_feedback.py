@@ -75,6 +75,9 @@ def test_why_an_answer_was_stopped_and_what_it_printed():
     stopped["printed"] = "x is 3\n"
     said = text(result("ada", exercises=[stopped]))
     assert "Stopped: the cell ran for more than 60 seconds." in said
+    assert "mean zero" not in said  # nothing was judged
+    by_hand = [Override(2, "ada", "3.1", "float32", Decimal(1), "")]
+    assert "✔ 1/1 float32 by hand" in text(result("ada", exercises=[stopped]), by_hand)
     assert "Your function printed, while it was checked: x is 3" in said
 
 

@@ -149,6 +149,8 @@ def test_grading_without_isolation_cannot_be_overlooked():
     assert "1 submission ran without isolation" in raw
     assert raw.index("ran without isolation") < raw.index('class="tiles"')
     assert "ran without isolation" not in report([result("ada")])
+    told = report([result("ada", isolation="none")], warnings=["Run without any isolation."])
+    assert told.count("without any isolation") == 1 and "ran without isolation" not in told
 
 
 def test_an_empty_class_has_a_report():

@@ -114,10 +114,11 @@ def _note(exercise):
 
 def _verdicts(exercise):
     """One verdict for each sub-test; a reason that several have in a row is told once, a hidden one's never."""
-    if exercise["state"] in {"not attempted", "missing"}:
-        return []
+    subtests = exercise.get("subtests", ())
+    if exercise["state"] in {"not attempted", "missing", "stopped"} and not any(s.get("by_hand") for s in subtests):
+        return []  # nothing was judged
     shown, said = [], None
-    for subtest in exercise.get("subtests", ()):
+    for subtest in subtests:
         hidden = subtest.get("hidden", False)
         message = "" if hidden or subtest["passed"] else subtest.get("message", "")
         cause = re.sub(r"^in the case '.*?': ", "", message)
