@@ -136,7 +136,9 @@ def _draw_output(axis, sums, place):
     known = np.where(np.arange(sums.size).reshape(sums.shape) <= place, sums, np.nan)
     _numbers(axis, known, "output", vmin=np.min(sums), vmax=np.max(sums))
     row, column = divmod(place, sums.shape[1])
-    axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=COLOURS[5], linewidth=2.5))
+    axis.add_patch(
+        Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=COLOURS[5], linewidth=2.5, zorder=4)
+    )
 
 
 def _numbers(axis, values, title, **limits):
@@ -148,7 +150,7 @@ def _numbers(axis, values, title, **limits):
             axis.text(column, row, text, ha="center", va="center", fontsize="small")
     axis.set_xticks(np.arange(values.shape[1] + 1) - 0.5, [])
     axis.set_yticks(np.arange(values.shape[0] + 1) - 0.5, [])
-    axis.grid(color="white", linewidth=1.5)
+    axis.grid(color="0.85", linewidth=1)
     axis.tick_params(length=0)
     axis.set_title(title)
     axis.spines[:].set_visible(False)
