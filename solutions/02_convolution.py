@@ -33,6 +33,8 @@ from utils import lab
 lab.start("02")
 
 # %% tags=["imports"]
+from itertools import pairwise
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -176,8 +178,8 @@ axes[0].plot(wavelength, clean, linewidth=1, label="without noise")
 for name in ("[O II] 3729", "Hβ", "[O III] 5007", "Hα", "[S II] 6716"):
     at = spectra.LINES[name] * (1 + bright["redshift"][0])
     axes[0].text(at, clean[np.argmin(abs(wavelength - at))] + 5, name, ha="center", fontsize="small")
-axes[0].set(ylabel="flux density\n(1e-17 erg/s/cm²/Å)", ylim=(-8, 62), title="A bright galaxy at redshift 0.12")
-axes[0].legend(loc="upper left")
+axes[0].set(ylabel="flux density\n(1e-17 erg/s/cm²/Å)", ylim=(-8, 65), title="A bright galaxy at redshift 0.12")
+axes[0].legend(loc="upper right")
 axes[1].plot(wavelength, noise, linewidth=0.8)
 axes[1].set(xlabel="wavelength (Å, vacuum)", ylabel="noise σ", ylim=(0, None));
 
@@ -466,7 +468,7 @@ axis.axvspan(8, 34, color="0.9", label="lines of the training set")
 bins = np.linspace(8, 71, 22)
 accuracies = {}
 for (name, predicted), marker in zip(predictions.items(), "so", strict=True):
-    share = [predicted[(place_test >= low) & (place_test < high)].mean() for low, high in zip(bins[:-1], bins[1:], strict=True)]
+    share = [predicted[(place_test >= low) & (place_test < high)].mean() for low, high in pairwise(bins)]
     axis.plot((bins[:-1] + bins[1:]) / 2, share, marker + "-", label=name)
     for where, chosen in (("seen", seen_places), ("unseen", unseen_places)):
         # as many pieces with a line as without: the mean of the shares that are right in each group
@@ -614,11 +616,11 @@ print(f"{worked_example} of the nine numbers are those of the lecture")
 # On the Moon you see the difference between the two. The kernel subtracts the left neighbour from the right one, so it makes a
 # relief: slopes in one direction bright, in the other dark.
 #
-# **Predict:** In which of the two results will the craters look like hills?
+# **Predict:** How will the two results differ?
 
 # %%
 relief = np.array([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
-crop = moon[60:260, 280:480]
+crop = moon[20:180, 30:230]
 reliefs = {"correlation": correlate_image(crop, relief), "convolution": convolve_image(crop, relief)}
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.5))
 axes[0].imshow(crop)
@@ -630,9 +632,9 @@ for axis in axes:
     axis.axis("off")
 
 # %% [markdown]
-# *Figure: a part of the Moon, its correlation and its convolution with the same asymmetric kernel.* One is the negative of the other,
-# for this kernel turned by half a turn is its own negative. As if the light came from the other side, valleys become hills. A
-# symmetric kernel, such as a mean or a Gaussian, would not show any difference: test your code with an asymmetric one.
+# *Figure: a part of the Moon, its correlation and its convolution with the same asymmetric kernel.* One is the negative of the
+# other, for this kernel turned by half a turn is its own negative: where the one rises, the other falls. A kernel that does
+# not change when it is turned, such as a mean or a Gaussian, shows no difference at all. So test your code with one that does.
 #
 # ### Edges, spots, blur
 #
@@ -877,7 +879,7 @@ plotting.gallery(outputs, titles, columns=4, size=2.4);
 # %% [markdown]
 # *Figure: the Moon after the same 225 weights with four settings.* The zeros of "same" darken the rim: a network can tell from it
 # where the edge is. The stride leaves every sixteenth place. The dilated kernel reaches over 169 pixels, a third of the
-# picture, with no weight more.
+# picture, with no weight more; its grid shows in the result.
 #
 # ### Channels are colours, at first
 #
@@ -1031,36 +1033,44 @@ networks = {
     "strides 2, 2, 1": [(3, 2, 1), (3, 2, 1), (3, 1, 1)],
     "dilations 1, 2, 4": [(3, 1, 1), (3, 1, 2), (3, 1, 4)],
 }
-side, fields_right = 33, 0
+
+
+def influence_on_the_middle(description, side, seed):
+    """Size of the gradient of the middle output of a network with random weights: (side, side) array."""
+    keras.utils.set_random_seed(seed)
+    inputs = x = keras.Input(shape=(side, side, 1))
+    for kernel_size, stride, dilation in description:
+        x = layers.Conv2D(16, kernel_size, strides=stride, dilation_rate=dilation)(x)
+    network = keras.Model(inputs, x)
+    middle = x.shape[1] // 2
+
+    def output(image):
+        return keras.ops.sum(network(image)[0, middle, middle])
+
+    return abs(gradients.input_gradient(output, np.zeros((1, side, side, 1))))[0, :, :, 0]
+
+
+fields_right = 0
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.7))
 for axis, (name, description) in zip(axes, networks.items(), strict=True):
-    influence = np.zeros((side, side))
-    for seed in range(10):
-        keras.utils.set_random_seed(100 * lab.seed + seed)
-        inputs = x = keras.Input(shape=(side, side, 1))
-        for kernel_size, stride, dilation in description:
-            x = layers.Conv2D(16, kernel_size, strides=stride, dilation_rate=dilation)(x)
-        network = keras.Model(inputs, x)
-        middle = x.shape[1] // 2
-        slope = gradients.input_gradient(lambda image: keras.ops.sum(network(image)[0, middle, middle]), np.zeros((1, side, side, 1)))
-        influence += abs(slope[0, :, :, 0])
+    influence = np.mean([influence_on_the_middle(description, 33, seed=100 * lab.seed + i) for i in range(10)], axis=0)
     field, jump = receptive_field(description)
     rows = np.flatnonzero(influence.any(axis=1))
     measured = rows[-1] - rows[0] + 1
     fields_right += field == measured
     axis.imshow(np.sqrt(influence), cmap="magma")
-    corner = rows[0] - 0.5, rows[0] - 0.5
-    axis.add_patch(Rectangle(corner, field, field, fill=False, edgecolor="white", linewidth=1.5))
+    axis.add_patch(Rectangle((rows[0] - 0.5, rows[0] - 0.5), field, field, fill=False, edgecolor="white", linewidth=1.5))
     axis.set(title=f"{name}:\npredicted {field}, measured {measured}", xlabel="x (pixels)")
-    inner = influence[rows[0] + field // 4 : rows[-1] + 1 - field // 4, rows[0] + field // 4 : rows[-1] + 1 - field // 4]
-    print(f"{name}: the inner part, {inner.size / field**2:.0%} of the field, has {inner.sum() / influence.sum():.0%} of the influence")
+    inner = slice(rows[0] + field // 4, rows[-1] + 1 - field // 4)
+    area, share = influence[inner, inner].size / field**2, influence[inner, inner].sum() / influence.sum()
+    print(f"{name}: the inner part, {area:.0%} of the field, has {share:.0%} of the influence")
 axes[0].set_ylabel("y (pixels)");
 
 # %% [markdown]
 # *Figure: how much each pixel of the input moves the middle of the output (root of the mean size of the gradient), for three networks,
 # with the predicted field as a square.* Strides and dilation widen the view from 7 to 15 pixels with the same number of weights. Not
-# all pixels of the field count alike: more paths lead through the middle, so the *effective* field is smaller than the field (Luo et
-# al. 2016). A dilated network looks at the world through a grid.
+# all pixels of the field count alike: more paths lead through the middle, best seen in the first network. The deeper a network, the
+# smaller the *effective* field is, compared with the field (Luo et al. 2016).
 #
 # **Think:** The galaxy network of lab 03 has convolutions of 3 × 3 with a pooling of 2 after each. How many such pairs does it take until
 # one number sees a whole galaxy of 30 pixels? Ask your function.
@@ -1074,7 +1084,8 @@ axes[0].set_ylabel("y (pixels)");
 # </details>
 
 # %%
-print("pairs of convolution and pooling:", [receptive_field([(3, 1, 1), (2, 2, 1)] * n)[0] for n in (1, 2, 3, 4)])
+for n in (1, 2, 3, 4):
+    print(f"{n} of convolution and pooling: a field of {receptive_field([(3, 1, 1), (2, 2, 1)] * n)[0]} pixels")
 
 # %% [markdown]
 # ## 9 · What moves with the image, and what stays
@@ -1094,7 +1105,7 @@ frame_shift, height, width = 30, 150, 150
 figure, axes = plt.subplots(1, 2, figsize=(6, 3.2))
 for axis, corner, title in ((axes[0], 0, "first frame"), (axes[1], frame_shift, "second frame, moved by 30")):
     axis.imshow(np.sqrt(scene[corner : corner + height, corner : corner + width]))
-    axis.plot(132 - corner, 108 - corner, "o", markersize=30, markerfacecolor="none", markeredgecolor=plotting.COLOURS[1])
+    axis.plot(114 - corner, 102 - corner, "o", markersize=30, markerfacecolor="none", markeredgecolor=plotting.COLOURS[1])
     axis.set_title(title)
 
 # %% [markdown]
@@ -1218,7 +1229,14 @@ pooling_ratio = changes["first"][2] / changes["max"][2]
 print(f"after a shift of 2 pixels: stride {changes['first'][2]:.2f}, max {changes['max'][2]:.2f}, sum {changes['sum'][2]:.2f}")
 
 # %% [markdown]
-# *Figure: relative change of the pooled spots of 200 real galaxies when they move, for five ways of pooling.* TODO
+# *Figure: relative change of the pooled spots of 200 real galaxies when they move, for five ways of pooling.* At 1 the difference
+# is as long as the array itself. With the stride, two pixels are enough to get there. The sums and the maximum change
+# little by little: they forgive shifts that are small against their squares, and no others. The largest value of the whole stamp
+# stays, as long as the galaxy is in the frame: that is real invariance, and the shared kernel of section 3 owed its success to
+# it. The price: it no longer knows *where*.
+#
+# So a classifier has equivariant layers first, which find things wherever they are, and pooling or a global maximum (or
+# mean) towards the end, which forgets where. A network that has to point at things must not forget: labs 12 and 13.
 #
 # ## 10 · What you measured
 
@@ -1244,3 +1262,38 @@ results.table("02")
 
 # %%
 lab.progress()
+
+# %% [markdown]
+# **Take with you**
+#
+# - A convolutional layer is one neuron per kernel, copied to every place. It needs few weights because images are local, and it
+#   knows about every place what it has learnt at one.
+# - What networks call convolution is a correlation, the kernel not turned round. The output has $\lfloor (N - d (k - 1) - 1) / s
+#   \rfloor + 1$ places, with "same" $\lceil N / s \rceil$.
+# - Convolution is equivariant, exactly, for shifts by the stride. Invariance comes from pooling, and all of it only from pooling
+#   everything.
+#
+# **Where to go on:** lab 03 stacks these layers into a network that classifies galaxies, with kernels that it learns; lab 12 turns
+# your layer round, into the transposed convolution.
+#
+# **Stretch tasks**
+#
+# 1. A redshift is a shift: make *one* long kernel of all lines of `spectra.LINES`, at redshift 0, and find each galaxy's redshift
+#    from where the matched filter is highest (Tonry & Davis 1979). How many of the faint ones do you get right now?
+# 2. A star's image is a known shape too. Use a Gaussian as a matched filter on the Hubble picture: how many more sources of
+#    5 σ do you find than without?
+# 3. A Gaussian kernel is the product of a row and a column. Show that two one-dimensional correlations give the same, and
+#    count the multiplications.
+# 4. Blur before you stride (Zhang 2019): how much of the error of equivariance goes away?
+# 5. Give the shared network of section 3 random weights at the start, with one kernel and with eight, for ten seeds each. How often
+#    does it fail? Lab 06 is about such starts.
+#
+# **References**
+#
+# - Turin 1960, IRE Transactions on Information Theory 6, 311: An introduction to matched filters.
+# - LeCun, Bottou, Bengio & Haffner 1998, Proc. IEEE 86, 2278: Gradient-based learning applied to document recognition.
+# - Dumoulin & Visin 2016, arXiv:1603.07285: A guide to convolution arithmetic for deep learning.
+# - Luo, Li, Urtasun & Zemel 2016, NeurIPS: Understanding the effective receptive field in deep convolutional neural networks.
+# - Tonry & Davis 1979, AJ 84, 1511: A survey of galaxy redshifts.
+# - Zhang 2019, ICML: Making convolutional networks shift-invariant again.
+# - van Hoof 2018, Galaxies 6, 63: the line list. Osterbrock et al. 1996, PASP 108, 277: the lines of the night sky.
