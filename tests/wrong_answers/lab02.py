@@ -751,8 +751,8 @@ def returns_the_last_stride(layers):
 MOVES = "a convolution moves along with every shift: the error is 0"
 STRIDED = "with a stride, a shift by the stride moves the output by one"
 BETWEEN = "a shift by less than the stride: another output, a large error"
-STAYS = "a layer that returns its input, its output not moved: the largest change of a pixel, relative"
-ROWS = "a layer that adds 10 to each further row is not equivariant: off by 10 for each row moved"
+STAYS = "an output that stays: the largest change, relative to the largest value"
+ROWS = "a layer that adds 10 to each further row is off by 10 a row"
 
 
 def outputs(layer, image, shift):
