@@ -61,7 +61,7 @@ class Client:
             content = reply["content"]
             if reply["parent_header"].get("msg_id") != message:
                 continue
-            if reply["msg_type"] == "stream":
+            if reply["msg_type"] == "stream" and content["name"] == "stdout":
                 printed.append(content["text"])
             elif reply["msg_type"] == "execute_result":
                 printed.append(content["data"]["text/plain"])
@@ -403,7 +403,7 @@ DEADLY = {
             os.chdir("d" * 200)
         time.sleep(60)
         """,
-        "made folders that can't be looked into",
+        "made folders or processes that can't be looked into",
     ),
 }
 
@@ -421,6 +421,17 @@ def test_deadly_code_ends_its_kernel_alone_and_says_why(launchers, level, what):
     client.close()
     assert kernel.reason == reason
     assert works(launcher)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root sees everything")
+def test_a_process_that_hides_what_it_opens_is_ended(sandboxed):
+    """A program that can be run and not read is hidden from its own user too."""
+    kernel = sandboxed.start()
+    attack(
+        kernel, "import os, shutil; shutil.copy('/bin/sleep', 's'); os.chmod('s', 0o111); os.execv('s', ['s', '60'])"
+    )
+    assert dead(kernel) and kernel.reason == "made folders or processes that can't be looked into"
+    kernel.stop()
 
 
 def test_memory_of_one_process_is_an_error_in_the_cell(limited):
@@ -806,6 +817,27 @@ def test_calls_run_beside_each_other_and_are_killed(zygote):
     assert not living(token)
 
 
+@pytest.mark.slow
+def test_other_systems_have_a_kernel_too(course, monkeypatch):
+    """No fork server, no files of Linux: tried here as far as that goes."""
+    monkeypatch.setattr(kernels, "_LINUX", False)
+    monkeypatch.setattr(family, "_LINUX", False)
+    monkeypatch.setattr(family, "_LISTED", False)
+    token = str(secrets.randbelow(10**9) + 10**9)
+    with Launcher(course, Isolation("limits", ""), SMALL) as launcher:
+        with launcher.start() as kernel:
+            assert not launcher.forking and run(kernel, "import utils.lab; print(utils.lab.name)") == "the copy"
+            run(kernel, f"import subprocess; subprocess.Popen(['sleep', '{token}'])")
+            assert started(token)
+            assert stopped_quickly(kernel) and not living(token) and not kernel.scratch.exists()
+        kernel = launcher.start()
+        attack(kernel, "held = bytearray(b'x') * 900_000_000\nimport time; time.sleep(60)")
+        assert dead(kernel) and kernel.reason == "used more than 0.7 GB of memory"
+        kernel = launcher.start()
+        attack(kernel, "import os; os._exit(3)")
+        assert dead(kernel) and kernel.reason == "ended itself with status 3"
+
+
 # --- figures that the watchdog goes by --------------------------------------------------------------------------------
 
 
@@ -848,7 +880,9 @@ def test_a_forked_kernel_trains_as_a_fresh_one_does(course):
     """
     level = "limits" if sandbox_problem() else "bwrap"
     found = []
-    for fork in (True, True, False):
-        with Launcher(course, Isolation(level, ""), fork=fork, threads=1) as launcher, launcher.start() as kernel:
-            found.append(run(kernel, code, seconds=60))
+    for fork, times in ((True, 2), (False, 1)):
+        with Launcher(course, Isolation(level, ""), fork=fork, threads=1) as launcher:
+            for _ in range(times):
+                with launcher.start() as kernel:
+                    found.append(run(kernel, code, seconds=60))
     assert len(found[0].split()) == 3 and len(set(found)) == 1

@@ -24,6 +24,11 @@ def descendants(pid, most=MOST):
 
     Processes may be started faster than they are counted.
     """
+    if not _LISTED:
+        try:
+            return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        except psutil.Error:
+            return []
     found, waiting = [], [pid]
     while waiting and len(found) < most:
         below = children(waiting.pop())
@@ -33,12 +38,7 @@ def descendants(pid, most=MOST):
 
 
 def children(pid):
-    """Process ids of the children of `pid`."""
-    if not _LISTED:
-        try:
-            return [child.pid for child in psutil.Process(pid).children()]
-        except psutil.Error:
-            return []
+    """Process ids of the children of `pid` (Linux)."""
     found = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -84,12 +84,20 @@ def _proportional(pid):
 
 
 def unlinked(pids):
-    """Bytes of the files that the processes hold open and that are in no folder any more: these fill a disk unseen."""
+    """Bytes of the files that the processes hold open and that are in no folder any more: these fill a disk unseen.
+
+    Raises
+    ------
+    PermissionError
+        Where a process hides what it has opened, as one does whose program can be run but not read.
+    """
     files = {}
     for pid in pids if _LINUX else ():
         try:
             opened = os.listdir(f"/proc/{pid}/fd")
-        except OSError:
+        except OSError as error:
+            if isinstance(error, PermissionError) and _resident(pid):  # one that has ended is closed to us too
+                raise
             continue
         for descriptor in opened:
             try:
@@ -130,7 +138,10 @@ def in_folder(folder, most):
 def started(pid):
     """When a process was started, in a unit of the system's own; None where there is none."""
     if not _LINUX:
-        return None
+        try:
+            return psutil.Process(pid).create_time()
+        except psutil.Error:
+            return None
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[19])

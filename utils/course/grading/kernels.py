@@ -14,16 +14,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 import uuid
 from pathlib import Path
 
-import psutil
-
 from utils.course.errors import CourseError
 from utils.course.grading import family
+from utils.course.grading.forks import Zygote
 from utils.course.grading.isolation import (
     CACHE,
     COURSE,
@@ -34,228 +31,18 @@ from utils.course.grading.isolation import (
     python_folders,
     sandbox,
 )
+from utils.course.grading.places import Place, remove
 
-PRELOAD = ("numpy", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "ipykernel.kernelapp", "keras")
-SERVER_SECONDS = 180  # until a fork server has imported everything
-START_SECONDS = 60  # until a kernel can be talked to
-THREADS = 1000  # of all processes of a kernel together, beyond one for each
-COUNT_SECONDS, WATCH_SECONDS = 0.05, 0.1  # between two looks of the watchdogs: at processes; at memory and files
 _LINUX = sys.platform.startswith("linux")
+PRELOAD = ("numpy", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "ipykernel.kernelapp", "keras")
+START_SECONDS = 60  # until a kernel can be talked to
+END_SECONDS = 5  # until its end is told of
+THREADS = 1000  # of all processes of a kernel together, beyond one for each
+COUNT_SECONDS = 0.05 if _LINUX else 0.5  # between two looks of the watchdog of processes
+WATCH_SECONDS = 0.1 if _LINUX else 0.5  # and of that of memory and files
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _THREADS += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-_PLACE, _PREFIX = Path("/tmp" if _LINUX else tempfile.gettempdir()), "cg"  # short: an address has at most 107 bytes
 _PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
-
-
-class Zygote:
-    """A fork server, and the orders given to it.
-
-    Parameters
-    ----------
-    preload : sequence of str
-        Modules to import before anything is forked.
-    path : sequence of str
-        Put in front of Python's search path, for the modules.
-    environment : dict or None
-        Of the server; None is this process's own.
-    command : sequence of str
-        Runs the server in a sandbox; empty: no sandbox.
-    script : str
-        Where ``zygote.py`` is seen.
-    enclose : dict or None
-        What namespaces for each process would need; found out is whether they can be had.
-    log : pathlib.Path or None
-        Takes what the server prints.
-
-    Attributes
-    ----------
-    missing : dict
-        Modules that could not be imported, and why.
-    nests : bool
-        Whether each process can get namespaces of its own.
-    """
-
-    def __init__(self, preload=(), path=(), environment=None, command=(), script=ZYGOTE, enclose=None, log=None):
-        settings = {"preload": list(preload), "path": list(map(str, path)), "enclose": enclose}
-        self._command = [*command, sys.executable, "-P", str(script), json.dumps(settings)]
-        self._sandboxed, self._environment, self._log = bool(command), environment, log
-        self._spawned, self._greeted, self._lock = threading.Event(), threading.Event(), threading.Lock()
-        self._orders, self._next, self._error, self._server = {}, 1, None, None
-        self.missing, self.nests, self.nesting = {}, False, ""
-        # The system ends the server when the thread that has started it ends, so that thread stays.
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self):
-        try:
-            with open(self._log or os.devnull, "ab") as log:
-                self._server = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self._environment
-                )
-            self._spawned.set()
-            for line in self._server.stdout:
-                self._hear(json.loads(line))
-        except (OSError, ValueError) as error:
-            self._error = str(error)
-        finally:
-            self._spawned.set()
-            if self._server is not None:
-                self._server.kill()
-                self._server.wait()
-                self._server.stdout.close()
-            with self._lock:
-                self._error = self._error or "ended"
-                orders = list(self._orders.values())
-            self._greeted.set()
-            for process in orders:
-                process._hear({"error": "the fork server has ended"})
-                process._hear({"exit": None})
-
-    def _hear(self, message):
-        if "id" in message:
-            with self._lock:
-                process = self._orders.pop(message["id"]) if "exit" in message else self._orders.get(message["id"])
-            if process is not None:
-                process._hear(message)
-        else:
-            self.missing, self.nests, self.nesting = message["missing"], message["nests"], message["nesting"]
-            self._greeted.set()
-
-    def alive(self):
-        """Whether orders are taken."""
-        return self._error is None
-
-    def wait(self, seconds=SERVER_SECONDS):
-        """Wait until everything is imported; CourseError where the server ends or takes too long."""
-        if not self._greeted.wait(seconds):
-            self.stop()
-            raise CourseError(f"the fork server is not ready after {seconds} seconds{self._printed()}")
-        if not self.alive():
-            raise CourseError(f"the fork server does not start{self._printed()}")
-
-    def _printed(self):
-        text = self._log.read_text(encoding="utf-8", errors="replace").strip() if self._log else ""
-        return f": {text[-2000:]}" if text else ""
-
-    @property
-    def pid(self):
-        """The server's process id, as this process sees it."""
-        if not self._sandboxed:
-            return self._server.pid
-        return next(iter(family.descendants(self._server.pid)), self._server.pid)
-
-    def order(self, **order):
-        """Have a process forked; see ``zygote.py`` for what can be ordered.
-
-        Returns
-        -------
-        Process
-
-        Raises
-        ------
-        CourseError
-            Where the server has ended.
-        """
-        self.wait()
-        process = Process(self)
-        with self._lock:
-            order["id"], self._next = self._next, self._next + 1
-            self._orders[order["id"]] = process
-            try:
-                self._server.stdin.write(json.dumps(order).encode() + b"\n")
-                self._server.stdin.flush()
-            except OSError:
-                raise CourseError(f"the fork server has ended{self._printed()}") from None
-        return process
-
-    def call(self, function, arguments=(), cwd=None, environment=None, path=(), output=None):
-        """Call a function in a fork; outside of a sandbox.
-
-        Parameters
-        ----------
-        function : str
-            ``"module:name"``. What it returns is the status, None is 0.
-        arguments : list or dict
-            What JSON can carry.
-        cwd, environment, path, output
-            The fork's folder, environment (None: this process's), what comes first in its search path, and the file
-            that takes what it prints (None: nothing does).
-
-        Returns
-        -------
-        Process
-        """
-        return self.order(
-            target="call",
-            arguments=[function, arguments if isinstance(arguments, dict) else list(arguments)],
-            cwd=str(cwd or os.getcwd()),
-            environment=dict(os.environ if environment is None else environment),
-            path=list(map(str, path)),
-            output=str(output) if output else None,
-        )
-
-    def stop(self):
-        """End the server and all that it has forked."""
-        self._spawned.wait()
-        if self._server is not None and self._server.poll() is None:
-            pid = self.pid
-            family.end(lambda: family.descendants(pid))
-            self._server.kill()
-        self._thread.join()
-
-
-class Process:
-    """A process that a fork server has forked.
-
-    Attributes
-    ----------
-    pid : int or None
-        Of its attendant, as the fork server counts: the machine's own number where there is no sandbox.
-    ready, ended : threading.Event
-    status : int or None
-        After its end, as in :mod:`subprocess`; None where the fork server has ended.
-    error : str
-        What went wrong with starting it.
-    """
-
-    def __init__(self, zygote):
-        self.zygote, self.pid, self.status, self.error = zygote, None, None, ""
-        self.ready, self.ended, self._changed = threading.Event(), threading.Event(), threading.Condition()
-
-    def _hear(self, message):
-        with self._changed:
-            self.pid = message.get("pid", self.pid)
-            self.error = message.get("error", self.error)
-            if message.get("ready"):
-                self.ready.set()
-            if "exit" in message or ("error" in message and self.pid is None):
-                self.status = message.get("exit")
-                self.ended.set()
-            self._changed.notify_all()
-
-    def wait_ready(self, seconds):
-        """Wait until it is ready or ended; whether it is ready."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.ready.is_set() or self.ended.is_set(), seconds)
-        return self.ready.is_set() and not self.ended.is_set()
-
-    def wait(self, seconds=None):
-        """Wait for its end; whether it has ended."""
-        return self.ended.wait(seconds)
-
-    def alive(self):
-        return not self.ended.is_set()
-
-    def kill(self):
-        """End it and its children (outside of a sandbox)."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.pid is not None or self.ended.is_set(), 5)
-        if self.pid is not None and self.alive():
-            pid = self.pid
-            family.end(lambda: family.descendants(pid) if self.alive() else [])
-            if not self.ended.wait(2):  # its attendant, which tells of its end, has been stopped
-                family.kill(pid)
-        self.ended.wait(5)
 
 
 class Launcher:
@@ -300,8 +87,8 @@ class Launcher:
         self.cache = Path(cache).resolve() if cache else None
         self.forking, self.note = fork and _LINUX, ""
         self._preload, self._extra, self._threads = tuple(preload), dict(environment or {}), threads
-        _remove_stale()
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_PLACE))
+        self._place = Place()
+        self._folder = self._place.path
         self._slot = self._folder / "slot"  # what is beside it, no kernel sees
         self._slot.mkdir()
         self._mark = f"COURSE_SLOT={secrets.token_hex(8)}"
@@ -323,7 +110,7 @@ class Launcher:
             self._kernel.stop()
         if self._zygote is not None:
             self._zygote.stop()
-        _remove(self._folder)
+        self._place.close()
 
     @property
     def sandboxed(self):
@@ -417,6 +204,13 @@ class Launcher:
         if self._zygote.missing:
             self.note = f"not imported ahead: {', '.join(sorted(self._zygote.missing))}"
         return self._zygote
+
+    def _kernel_ended(self, gone):
+        """Give up the fork server where something is left in its sandbox or beside it."""
+        if self._zygote is not None:
+            used = self.sandboxed and not self._zygote.nests
+            if used or not gone or not self._zygote.alive():
+                self._discard()
 
     def _discard(self):
         if self._zygote is not None:
@@ -525,16 +319,11 @@ class Kernel:
         if self.alive():
             self._verdict = ""
         self._stopped.set()
-        gone = self._end()
-        if not self._process.ended.wait(5) or not gone:
-            self._launcher._discard()
-        elif _LINUX and (not self._launcher._zygote or not self._launcher._zygote.alive()):
-            self._launcher._discard()
-        elif _LINUX and self._launcher.sandboxed and not self._launcher._zygote.nests:
-            self._launcher._discard()  # what it left in the sandbox, the next one would find
+        gone = self._end() and self._process.ended.wait(END_SECONDS)
         for watchdog in self._watchdogs:
             watchdog.join()
-        _remove(self._folder)
+        self._launcher._kernel_ended(gone)
+        remove(self._folder)
 
     def _wait_ready(self, seconds):
         return self._process.wait_ready(seconds)
@@ -547,7 +336,7 @@ class Kernel:
         return family.end(lambda: list({*self._members(), *self._strays()}))
 
     def _members(self, most=family.MOST):
-        own = [] if _LINUX else [self._ancestor]
+        own = [] if _LINUX or self._process.ended.is_set() else [self._ancestor]
         return [*own, *family.descendants(self._ancestor, most)]
 
     def _strays(self):
@@ -580,11 +369,12 @@ class Kernel:
         if looks % 3 == 0:
             try:
                 used, files = family.in_folder(self._folder, limits.files)
+                used += family.unlinked(pids)
             except OSError:
-                return "made folders that can't be looked into"
+                return "made folders or processes that can't be looked into"
             if files > limits.files:
                 return f"made more than {limits.files} files"
-            if used + family.unlinked(pids) > limits.disk:
+            if used > limits.disk:
                 return f"wrote more than {limits.disk / 1e9:.1f} GB to its disk"
         return ""
 
@@ -660,23 +450,3 @@ def _copy_fonts(folder, source=None):
                 font for font in fonts[kind] if not os.path.isabs(font["fname"]) or font["fname"].startswith("/usr/")
             ]
         (folder / name).write_text(json.dumps(fonts), encoding="utf-8")
-
-
-def _remove_stale():
-    """Remove the folders of launchers whose process was killed."""
-    for folder in _PLACE.glob(f"{_PREFIX}[0-9]*-*"):
-        owner = folder.name[len(_PREFIX) :].partition("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)) and os.access(folder, os.W_OK):
-            _remove(folder)
-
-
-def _remove(folder):
-    """Remove a folder that someone may have made hard to remove: closed, or deeper than a path can be long."""
-    if _LINUX:
-        for _ in range(3):
-            run = subprocess.run(["rm", "-rf", "--", str(folder)], capture_output=True, check=False)
-            if run.returncode == 0:
-                return
-            subprocess.run(["chmod", "-R", "u+rwx", "--", str(folder)], capture_output=True, check=False)
-            time.sleep(0.01)
-    shutil.rmtree(folder, ignore_errors=True)
