@@ -236,10 +236,11 @@ def test_a_worker_whose_calibration_fails_refuses(setup):
 
 def test_a_cluster_worker_that_was_started_before_the_course_changed_refuses(setup, monkeypatch):
     monkeypatch.setattr(workers, "_address", lambda: "tcp://node7:1234")
+    monkeypatch.setattr(workers, "_files", lambda: workers._loaded)
     job = job_from_elsewhere(setup, "")
     assert "result" in grade_one(job, "ada", b'{"name": "ada"}')
     workers.close_grader()
-    monkeypatch.setattr(workers, "_loaded", "as it was when the worker was started")
+    monkeypatch.setattr(workers, "_files", lambda: "changed since the worker was started")
     outcome = grade_one(job, "ada", b'{"name": "ada"}')
     assert "restart it" in outcome["refused"]
     assert outcome["worker"] == "tcp://node7:1234"

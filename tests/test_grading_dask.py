@@ -22,7 +22,7 @@ def cluster():
     """Two worker processes under nannies, which start a dead one anew."""
     path = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(ROOT)
-    settings = {"distributed.worker.daemon": False, "distributed.scheduler.allowed-failures": 1}
+    settings = {"distributed.scheduler.allowed-failures": 1}
     try:
         with (
             dask.config.set(settings),

@@ -37,7 +37,7 @@ a large class:
   into one GRADES folder that all of them see; then run the command with --merge. As a job array of SLURM, with
   --array=1-8: --shard $SLURM_ARRAY_TASK_ID/8. As an indexed job of Kubernetes: --shard $((JOB_COMPLETION_INDEX+1))/8.
   --dask tcp://HOST:8786 sends the submissions to a Dask cluster instead. Start its workers in the course's folder:
-  DASK_DISTRIBUTED__WORKER__DAEMON=False python -m distributed.cli.dask_worker HOST:8786 --nworkers 4 --nthreads 1
+  python -m distributed.cli.dask_worker tcp://HOST:8786 --nworkers 4 --nthreads 1
 
 GRADES/secret.json holds the seed from which the cases of the checks are drawn. Keep it, and the folder, to yourself."""
 
