@@ -22,11 +22,14 @@ class Attack:
     body : str or None
         In place of the solution: runs when the function is called. None is the open exercise, RIGHT the solution.
     solved : bool
-        Whether the other exercises are solved. Then they keep their points; else there is nothing to be had.
+        Whether the other exercises are solved. Then they keep their points; else they return nothing and earn nothing.
     spares_others : bool
         False where the attack breaks what the student's own other exercises need: they may lose their points too.
     worth : str or None
         A body of honest code that is worth as much. None: with RIGHT everything, else nothing.
+    claims : str or None
+        A body: what the attack makes each exercise seem to do. Honest code that did so might earn a point or two, where
+        a sub-test asks that something changes nothing.
     keeps : bool
         Whether the exercise itself must get what it is worth, as the attack harms nobody.
     place : int
@@ -42,6 +45,7 @@ class Attack:
     solved: bool = True
     spares_others: bool = True
     worth: str | None = None
+    claims: str | None = None
     keeps: bool = False
     place: int = 0
     sandbox: bool = False
@@ -49,7 +53,7 @@ class Attack:
 
 
 def _greedy(name, what, top="", body=None, **more):
-    """An attack for points: all exercises are open."""
+    """An attack for points: no exercise is solved."""
     return Attack(name, what, top, body, solved=False, **more)
 
 
@@ -177,6 +181,7 @@ def run(function, *args, **kwargs):
     return {"value": True, "problem": None, "printed": ""}
 for module in (utils.checks, utils.checks.observe, utils.checks.exercise):
     module.run = run""",
+        claims="return True",
     ),
     _greedy(
         "patched-observe",
@@ -187,6 +192,7 @@ forged = lambda self, answer, cases: {name: {"value": True, "problem": None, "pr
 own.Exercise.observe = forged
 for other in own.exercises(f"{int(EXERCISE.split('.')[0]):02d}").values():
     type(other).observe = forged""",
+        claims="return True",
     ),
     _greedy(
         "patched-judge",

@@ -32,17 +32,24 @@ def hostile(handout, folder):
         Of the class: some attacks look there for what others have handed in.
     """
     marks = points(handout.lab.number)
+    # Tried, so that they are run; open ones would be passed over, and no attack could do anything for them.
+    worthless = {exercise: handout.filled(exercise, "return None") for exercise in handout.exercises}
+    worth = {exercise: marks.of(exercise, source) for exercise, source in worthless.items()}
     found = []
     for attack in [*ATTACKS, _hard_coded(handout, marks)]:
         exercise = handout.exercises[attack.place]
         own = marks.full[exercise] if attack.body == RIGHT else 0
         if attack.worth is not None:
             own = marks.of(exercise, handout.filled(exercise, attack.worth))
-        others = {e: full if attack.solved else 0 for e, full in marks.full.items() if e != exercise}
+        others = dict(marks.full if attack.solved else worth)
+        if attack.claims:
+            claimed = {e: marks.of(e, handout.filled(e, attack.claims)) for e in handout.exercises}
+            own, others = max(own, claimed[exercise]), claimed
+        del others[exercise]
         exact = dict(others) if attack.spares_others or not attack.solved else {}
         if attack.keeps or own == 0:
             exact[exercise] = own
-        changes = {} if attack.solved else dict.fromkeys(handout.exercises)
+        changes = {} if attack.solved else worthless
         notebook = handout.solved(changes | {exercise: _source(handout, exercise, attack, folder)})
         total = own + sum(others.values())
         expected = Expected(attack.name, "hostile", attack.what, True, None, total, exact, attack.sandbox, attack.slow)
