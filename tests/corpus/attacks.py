@@ -873,3 +873,34 @@ for _ in range(4):
 ]
 
 ATTACKS = [*PRINTS, *COURSE_CODE, *FILES, *ENDS, *LOOPS, *FLOODS, *TOOLS]
+
+# --- for points: what only one lab's checks ask for
+
+_SMALL = """\
+inputs = keras.Input(shape=(69, 69, 3))
+x = layers.Flatten()(layers.MaxPooling2D(23)(inputs))
+model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+"""
+
+OF_LAB = {
+    "03": [
+        _greedy(
+            "false-count",
+            "a small network that says it has the parameters of the published one",
+            body=_SMALL + "model.count_params = lambda: 2_602_849\nreturn model",
+            worth=_SMALL + "return model",
+            place=5,
+        ),
+        _greedy(
+            "false-description",
+            "describes a network that it does not build",
+            """\
+import utils.checks.lab03 as checks
+really = checks.describe
+checks.describe = lambda model: really(model) | {"parameters": 2_602_849}""",
+            _SMALL + "return model",
+            worth=_SMALL + "return model",
+            place=5,
+        ),
+    ],
+}

@@ -13,7 +13,7 @@ import zlib
 
 import numpy as np
 
-from tests.corpus.attacks import ATTACKS, RIGHT, Attack
+from tests.corpus.attacks import ATTACKS, OF_LAB, RIGHT, Attack
 from tests.corpus.handin import Expected, HandIn
 from tests.corpus.notebooks import to_bytes
 from tests.corpus.points import points
@@ -36,7 +36,7 @@ def hostile(handout, folder):
     worthless = {exercise: handout.filled(exercise, "return None") for exercise in handout.exercises}
     worth = {exercise: marks.of(exercise, source) for exercise, source in worthless.items()}
     found = []
-    for attack in [*ATTACKS, _hard_coded(handout, marks)]:
+    for attack in [*ATTACKS, *OF_LAB.get(handout.lab.number, ()), _hard_coded(handout, marks)]:
         exercise = handout.exercises[attack.place]
         own = marks.full[exercise] if attack.body == RIGHT else 0
         if attack.worth is not None:
