@@ -116,7 +116,8 @@ def choose(wanted="auto"):
         return Isolation("limits", "students' code runs as this user, with limits of memory and disk: asked for")
     problem = sandbox_problem()
     if not problem:
-        return Isolation("bwrap", "students' code runs in a sandbox (bubblewrap) without network")
+        why = "tried with Python, which saw no network, no file and no process of this machine"
+        return Isolation("bwrap", f"students' code runs in a sandbox (bubblewrap), {why}")
     if wanted == "bwrap":
         raise CourseError(f"the sandbox does not work here: {problem}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -138,7 +139,7 @@ def sandbox_problem():
         slot, course = Path(folder, "slot"), Path(folder, "course")
         slot.mkdir(), course.mkdir()
         (course / "marker").touch()
-        command = [*sandbox(slot, course, None, Limits()), sys.executable, "-c", _PROBE, str(slot), str(Path.home())]
+        command = [*sandbox(slot, course, None, Limits()), sys.executable, "-c", _PROBE, str(slot), __file__]
         try:
             run = subprocess.run(
                 command, capture_output=True, env=base_environment(), timeout=PROBE_SECONDS, cwd="/", check=False
@@ -156,8 +157,10 @@ def sandbox_problem():
 _PROBE = """
 import json, os, socket, sys
 import zmq
-slot, home = sys.argv[1:]
+slot, private = sys.argv[1:]
 problems = []
+if os.path.exists(private):
+    problems.append("files of the machine are seen in it")
 if os.getpid() != 1:
     problems.append("processes of the machine are seen in it")
 try:

@@ -305,8 +305,9 @@ class Kernel:
 
     def printed(self):
         """The end of what the process itself has printed, which no notebook shows: for the instructor."""
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
-            with open(self._folder / "log", "rb") as file:
+            with open(os.open(self._folder / "log", flags), "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - 4000))
                 return file.read().decode(errors="replace").strip()
         except OSError:
