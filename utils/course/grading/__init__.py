@@ -21,6 +21,8 @@ plugin      what nbval needs for that: a plugin of pytest
 kernels     kernels in isolation, watched, and ended for good
 isolation   what a machine offers to keep students' code in
 zygote      a server that forks processes with modules imported
+forks       the fork server, seen from who gives it orders
+places      temporary folders for students' code, gone afterwards
 family      a process and all that it has started
 A class
 calibrate   the solution gets everything, the untouched lab nothing
