@@ -27,6 +27,7 @@ class FakeSetup:
     seed: int = 1
     fork: bool = True
     isolation: str = "none"
+    least_seconds: float = 30.0
     cell_seconds: dict = field(default_factory=dict)
     submission_seconds: float = 60.0
     behaviour: str = ""  # of the Grader, for calibration

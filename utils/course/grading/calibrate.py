@@ -18,10 +18,10 @@ from utils.course.grading.version import digest, lab_notebook
 from utils.course.grading.workers import Job, load
 from utils.files import write_text
 
-# Budgets: a student's cell may take this many times what the solution's takes, and this long at least. A submission has
-# time for all of its answers to run into their budgets, one after the other, each followed by a run of the notebook.
+# Budgets: a student's cell may take this many times what the solution's takes, or `least_seconds`, if that is more. A
+# submission has time for all of its answers to run into their budgets, one after the other, each followed by a run of
+# the notebook.
 TIMES = 10
-CELL_SECONDS = 30.0
 SOLUTION_SECONDS = 900.0  # for a cell of the solution itself
 SOLUTION_TOTAL = 3600.0
 MOST_FAULTS = 5  # that are named
@@ -112,14 +112,14 @@ def calibrate(setup, grader=Job.grader):
     taken = {}
     for cell in [*first["cells"], *second["cells"]]:
         taken[cell["id"]] = max(cell["seconds"], taken.get(cell["id"], 0.0))
-    budgets = {cell: round(max(CELL_SECONDS, TIMES * seconds), 1) for cell, seconds in taken.items()}
+    budgets = {cell: round(max(setup.least_seconds, TIMES * seconds), 1) for cell, seconds in taken.items()}
     seconds = max(first["seconds"], second["seconds"])
     packages = version.packages()
     facts = [verdicts(first), verdicts(blank), packages, version.course_version(setup.root, setup.lab)]
     return Calibration(
         fork=fork,
         cell_seconds=budgets,
-        submission_seconds=round(TIMES * seconds + len(first["exercises"]) * (CELL_SECONDS + seconds), 1),
+        submission_seconds=round(TIMES * seconds + len(first["exercises"]) * (setup.least_seconds + seconds), 1),
         solution_seconds=seconds,
         digest=digest(facts),
         packages=packages,

@@ -63,6 +63,13 @@ def add_arguments(command):
         help="what keeps students' code in: a sandbox (bwrap), limits of memory and disk, or nothing "
         "(default: the sandbox where it works, else limits)",
     )
+    add(
+        "--cell-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="what a cell may take at least (default: 30); ten times what the solution takes, where that is more",
+    )
     add("--seed", type=int, metavar="N", help="set the secret seed; another seed grades everybody again")
     add("--dask", metavar="ADDRESS", help="grade on a Dask cluster, such as tcp://host:8786")
     add("--shard", metavar="I/N", help="grade the I-th of N parts of the class, I from 1 on; writes no gradebook")
@@ -97,6 +104,8 @@ def grade(course, options, grader=None, say=print):
         raise CourseError("--partial goes with --merge")
     if options.jobs is not None and options.jobs < 1:
         raise CourseError(f"-j is the number of submissions at once, 1 or more, got {options.jobs}")
+    if not options.cell_seconds > 0:
+        raise CourseError(f"--cell-seconds is a number of seconds above 0, got {options.cell_seconds}")
     if options.output.exists() and not options.output.is_dir():
         raise CourseError(f"{options.output} is a file: -o names a folder")
     lock = f"shard-{shard[0]}-of-{shard[1]}" if shard else "grade"
@@ -148,7 +157,8 @@ class _Command:
         truth = json.loads(lab_notebook(course.root, "solutions", self.lab.number).read_bytes())
         self.submissions = find_submissions(options.submissions, self.lab, truth, options.roster)
         seed = secret_seed(options.output, options.seed)
-        mode = {"skip_training": options.skip_training, "isolation": options.isolation}
+        wanted = ("skip_training", "isolation", "cell_seconds")
+        mode = {name: getattr(options, name) for name in wanted}
         version = course_version(course.root, self.lab.number)
         self.results = Results(options.output, self.lab.number, seed, mode, version, packages(), say)
         self.isolation = None
@@ -214,6 +224,7 @@ class _Command:
             self.results.seed,
             self.isolation.level,
             skip_training=self.options.skip_training,
+            least_seconds=self.options.cell_seconds,
             cache=cache_folder(),
             threads=max(1, cores() // jobs),
         )

@@ -22,7 +22,6 @@ from utils.course.layout import load_course
 from utils.course.release import make_copy
 
 SCHEMA = 1
-CELL_SECONDS = 60.0  # for a cell whose budget has not been measured
 STAND_IN_SECONDS = 60.0
 OUTPUT_TEXT = 2000  # characters kept of a cell's outputs
 
@@ -47,8 +46,10 @@ class Setup:
         Fork kernels and runs from processes that have imported Keras and nbval.
     memory : float
         Bytes that a submission may use.
+    least_seconds : float
+        What a cell may take at least, however quick the solution is.
     cell_seconds : dict
-        Id of a cell -> its budget; CELL_SECONDS for others.
+        Id of a cell -> its budget; `least_seconds` for others.
     submission_seconds : float
         For all runs of one submission together.
     cache : pathlib.Path or None
@@ -64,6 +65,7 @@ class Setup:
     skip_training: bool = False
     fork: bool = True
     memory: float = 4e9
+    least_seconds: float = 30.0
     cell_seconds: dict = field(default_factory=dict)
     submission_seconds: float = 900.0
     cache: Path | None = None
@@ -233,7 +235,7 @@ class _Work:
                     self.mailbox.put(self.judge.cases(step.exercise))
                 except OSError:
                     pass  # the student's code has made that impossible: nothing will be handed over
-        return {"run": run, "seconds": self.setup.cell_seconds.get(cell, CELL_SECONDS)}
+        return {"run": run, "seconds": self.setup.cell_seconds.get(cell, self.setup.least_seconds)}
 
     def after(self, cell, report):
         """Judge a check that has been run; what is to be run behind the cell."""
@@ -264,7 +266,7 @@ class _Work:
         for cell, what in ((own, "the cell of the answer"), (None, "the check of the answer")):
             found = self.reports.get(cell) if cell else report
             if found and found["state"] == "timeout":
-                seconds = self.setup.cell_seconds.get(own, CELL_SECONDS)
+                seconds = self.setup.cell_seconds.get(own, self.setup.least_seconds)
                 return self.judge.stopped(exercise, f"{what} ran for more than {seconds:.0f} seconds")
             if found and found["state"] == "error":
                 return self.judge.stopped(exercise, f"{what} ended with an error: {_last_line(found['error'])}")
