@@ -7,6 +7,7 @@ import pytest
 from utils.course.grading.compose import Answer
 from utils.course.grading.grader import Grader, Setup
 from utils.course.grading.isolation import sandbox_problem
+from utils.datasets import cache_folder
 from utils.files import ROOT
 
 LEVEL = "limits" if sandbox_problem() else "bwrap"
@@ -190,3 +191,17 @@ def test_budgets_are_for_the_whole_submission_too(grader, monkeypatch):
     assert result["points"] == 0 and "time for the whole submission" in result["reason"] + json.dumps(
         result["exercises"]
     )
+
+
+@pytest.mark.slow
+def test_the_whole_lab_has_its_figures_and_reads_the_data_that_are_there(grader):
+    figures = {}
+    for fork in (True, False):
+        with Grader(Setup("00", ROOT, 4711, LEVEL, fork=fork, cache=cache_folder())) as whole:
+            result = graded(whole, e2=None)
+        outputs = [output for cell in result["cells"] for output in cell["outputs"]]
+        figures[fork] = sum("image/png" in output.get("data", {}) for output in outputs)
+        assert states(result) == ALL | {"2": "missing"}
+        assert all(cell["state"] in ("ok", "skipped") for cell in result["cells"])
+        assert "cannot be written" not in json.dumps(outputs)
+    assert figures[True] == figures[False] >= 3

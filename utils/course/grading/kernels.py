@@ -146,14 +146,17 @@ class Launcher:
     def _start(self):
         folder = self._slot / str(self._count)
         self._count += 1
-        for name in ("ipc", "scratch/work", "scratch/exchange", "scratch/tmp"):
+        for name in ("ipc", "scratch/work", "scratch/exchange", "scratch/tmp", "scratch/cache"):
             (folder / name).mkdir(parents=True)
         (folder / "log").touch()
         course = COURSE if self.sandboxed else str(self.course)
         (folder / "scratch/work/course").symlink_to(course)  # where the notebooks look for the course
+        for kept in self.cache.iterdir() if self.cache else ():  # what is there is read, what is made is its own
+            (folder / "scratch/cache" / kept.name).symlink_to(f"{CACHE if self.sandboxed else self.cache}/{kept.name}")
         _copy_fonts(folder / "scratch/.matplotlib", self._fonts)
         connection, sockets = _write_connection(folder / "ipc")
         arguments = ["-f", str(connection), "--log-level=ERROR", "--HistoryManager.enabled=False"]
+        arguments.append("--IPKernelApp.matplotlib=inline")  # pyplot may be imported already: it would not see to that
         environment = self._environment(folder / "scratch")
         if not _LINUX:
             process = _Alone(arguments, folder, environment)
@@ -253,9 +256,8 @@ class Launcher:
             "COURSE_GRADING": str(scratch / "exchange"),
             "COURSE_PROGRESS": str(scratch / "progress.json"),
             "COURSE_RESULTS": str(scratch / "results.json"),
+            "COURSE_CACHE": str(scratch / "cache"),
         }
-        if self.cache:
-            own["COURSE_CACHE"] = CACHE if self.sandboxed else str(self.cache)
         if not self.sandboxed:
             own["TMPDIR"] = str(scratch / "tmp")
         if sys.platform == "win32":
