@@ -139,11 +139,18 @@ def test_an_attack_on_the_grader_costs_only_its_own_exercise(grader, source):
     ],
     ids=["prints", "a-large-print", "errors", "displays"],
 )
-def test_a_flood_of_outputs_costs_nothing_and_is_cut(grader, source):
+def test_a_flood_of_outputs_costs_nothing_and_is_cut(grader, source, monkeypatch):
+    monkeypatch.setitem(grader.setup.cell_seconds, "exercise-0-2", 60.0)
     result = graded(grader, e2=source)
     assert states(result) == ALL
     cell = next(cell for cell in result["cells"] if cell["exercise"] == "0.2")
     assert len(json.dumps(cell)) < 10_000
+
+
+def test_who_keeps_the_others_from_handing_over_pays_alone(grader):
+    source = "SOLUTION\nimport os\nos.environ['COURSE_GRADING'] = '/nowhere'\n"
+    result = graded(grader, e2=source)
+    assert states(result) | {"2": "correct"} == ALL
 
 
 def test_prints_while_checked_are_told(grader):

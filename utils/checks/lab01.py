@@ -316,6 +316,7 @@ class Gradients(Exercise):
 
     @subtest("from bright to dark counts as from dark to bright")
     def inversion(self, cases, observed):
+        expect.shape(observed["noise"], (540,), "descriptor")
         (a, alpha), (b, beta) = _pair(observed["noise"]), _pair(observed["inverted noise"])
         expect.close(b, a, "magnitude of the inverted image")
         clear = (a > 1e-3) & (np.abs(alpha % 180 - 90) < 89)  # near 0 and 180 degrees rounding may decide
@@ -739,6 +740,7 @@ class NormaliseBlocks(Exercise):
 
     @subtest("a brighter image gives the same")
     def brighter(self, cases, observed):
+        expect.shape(observed["even"], _reference_blocks(**cases["even"]).shape, "normalised blocks")
         expect.close(
             observed["1000 times brighter"], observed["even"], "blocks of an image 1000 times brighter", rtol=1e-4
         )
@@ -899,10 +901,12 @@ class Hog(Exercise):
 
     @subtest("contrast inversion changes nothing")
     def inversion(self, cases, observed):
+        expect.shape(observed["noise"], (540,), "descriptor")
         expect.close(observed["inverted"], observed["noise"], "descriptor of the inverted image", rtol=1e-4, atol=1e-6)
 
     @subtest("a brighter image on a brighter sky changes nothing")
     def brighter(self, cases, observed):
+        expect.shape(observed["noise"], (540,), "descriptor")
         expect.close(
             observed["brighter"], observed["noise"], "descriptor of 50 times the image plus 300", rtol=1e-3, atol=1e-5
         )

@@ -167,6 +167,7 @@ class _Work:
         self.plan, self.judge, self.setup = grader.plan, grader.judge, grader.setup
         self.steps = {step.id: step for step in self.plan.steps}
         self.judged, self.reports, self.runs = {}, {}, 0
+        self.doubtful = set()  # exercises that another one may have kept from being judged
         self.only = self.mailbox = None
 
     def grade(self):
@@ -179,15 +180,18 @@ class _Work:
                 self.judged[exercise] = self.judge.stopped(exercise, reason, "not attempted")
         gone = self._run()
         problem = self._infrastructure(gone) if gone else ""
+        late = bool(gone and gone.late)
         for exercise in self.answers:
-            if exercise in self.judged:
+            if exercise in self.judged and exercise not in self.doubtful:
                 continue
-            if not (problem or gone.late):
+            before = self.judged.pop(exercise, None)
+            if not (problem or late):
                 self.only = exercise
                 gone = self._run() or gone
+                late = bool(gone and gone.late)
             if exercise not in self.judged:
-                reason = problem or (gone.reason if gone.late else f"the program {gone.reason}")
-                self.judged[exercise] = self.judge.stopped(exercise, reason)
+                reason = problem or (gone.reason if late else f"the program {gone.reason}")
+                self.judged[exercise] = before or self.judge.stopped(exercise, reason)
         return ("failed", problem) if problem else ("graded", "")
 
     def _infrastructure(self, gone):
@@ -257,20 +261,23 @@ class _Work:
 
     def _verdict(self, exercise, report):
         """What an exercise gets, once its check has been run."""
-        if report["state"] == "ok":
-            try:
-                return self.judge.judge(exercise, self.mailbox.take())
-            except ValueError as error:
-                return self.judge.stopped(exercise, str(error))
         own = next(step.id for step in self.plan.steps if step.role == "answer" and step.exercise == exercise)
-        for cell, what in ((own, "the cell of the answer"), (None, "the check of the answer")):
-            found = self.reports.get(cell) if cell else report
-            if found and found["state"] == "timeout":
-                seconds = self.setup.cell_seconds.get(own, self.setup.least_seconds)
+        seconds = self.setup.cell_seconds.get(own, self.setup.least_seconds)
+        for cell, what in ((self.reports.get(own), "the cell of the answer"), (report, "the check of the answer")):
+            if report["state"] == "ok" or cell is None or cell["state"] == "ok":
+                continue
+            if cell["state"] == "timeout":
                 return self.judge.stopped(exercise, f"{what} ran for more than {seconds:.0f} seconds")
-            if found and found["state"] == "error":
-                return self.judge.stopped(exercise, f"{what} ended with an error: {_last_line(found['error'])}")
-        return self.judge.stopped(exercise, "the check was not reached")
+            if cell is report:
+                self.doubtful.add(exercise)
+            return self.judge.stopped(exercise, f"{what} ended with an error: {_last_line(cell['error'])}")
+        try:
+            verdict = self.judge.judge(exercise, self.mailbox.take())
+        except ValueError as error:
+            verdict = self.judge.stopped(exercise, str(error))
+        if verdict["state"] == "stopped":
+            self.doubtful.add(exercise)
+        return verdict
 
     def exercises(self):
         """The exercises' part of the result."""
