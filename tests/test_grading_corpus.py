@@ -37,7 +37,7 @@ def told(expected, rows, results):
     for hand_in in expected:
         row, result = rows[hand_in.student], results.get(hand_in.student)
         got = {exercise["id"]: exercise["points"] for exercise in result["exercises"]} if result else {}
-        points = float(row.get("total") or 0)
+        points = float(row.get("points") or 0)
         harmed = {id_: (got.get(id_), wanted) for id_, wanted in hand_in.exercises.items() if got.get(id_) != wanted}
         wrong = hand_in.points is not None and points != hand_in.points
         if wrong or points > hand_in.at_most or harmed or (row.get("status") == "graded") != hand_in.graded:
