@@ -5,6 +5,7 @@ code that they contain and pay for their own exercise alone.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -23,8 +24,12 @@ def graded(request, tmp_path_factory):
         pytest.skip(f"hostile code is run in a sandbox alone: {sandbox_problem()}")
     folder = tmp_path_factory.mktemp("class")
     expected = write_class(folder / "submissions", request.param)
+    if request.param != "01":  # what runs until its time is up does so whatever the lab is about
+        for hand_in in [hand_in for hand_in in expected if hand_in.slow]:
+            shutil.rmtree(folder / "submissions" / hand_in.student)
+            expected.remove(hand_in)
     command = [sys.executable, "-m", "utils.course", "grade", folder / "submissions", "--lab", request.param]
-    command += ["-o", folder / "grades", "--skip-training", "--cell-seconds", "8", "-j", "2"]
+    command += ["-o", folder / "grades", "--skip-training", "--cell-seconds", "4", "-j", "2"]
     run = subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     rows = {row.get("student"): row for row in read_table(folder / "grades/grades.csv").rows}
