@@ -84,6 +84,22 @@ def returns_the_table(images, down, right):
 
 
 @wrong("2.1", rejected_by=SHIFTS)
+def returns_the_absolute_value(images, down, right):
+    return abs(pearson(*pairs(images.astype(float), down, right)))
+
+
+@wrong("2.1", rejected_by=NO_SHIFT)
+def mixes_cov_and_std(images, down, right):
+    first, second = pairs(images.astype(float), down, right)
+    return np.cov(first.ravel(), second.ravel())[0, 1] / (first.std() * second.std())
+
+
+@wrong("2.1", rejected_by=NO_SHIFT)
+def forgets_the_return(images, down, right):
+    pearson(*pairs(images.astype(float), down, right))
+
+
+@wrong("2.1", rejected_by=SHIFTS)
 def returns_the_square(images, down, right):
     return pearson(*pairs(images.astype(float), down, right)) ** 2
 
@@ -119,6 +135,12 @@ def loops_over_both(signal, kernel):
     return result
 
 
+def keeps_whole_numbers(signal, kernel):
+    result = np.zeros(len(signal) - len(kernel) + 1, dtype=signal.dtype)
+    result[:] = right_correlate(signal, kernel)
+    return result
+
+
 def hides_the_loop(signal, kernel):
     n, turned = len(kernel), kernel[::-1]
     return np.vectorize(lambda i: np.dot(signal[i : i + n], turned))(np.arange(len(signal) - n + 1))
@@ -142,6 +164,22 @@ for rejected_by, functions, name in (
     ),
     (IMPULSE, (right_correlate, lambda signal, kernel: np.convolve(signal, kernel)), "places_that_hang_over"),
     (IMPULSE, (right_correlate, right_correlate), "impulse_turned"),
+    (
+        IMPULSE,
+        (right_correlate, lambda signal, kernel: right_correlate(signal, kernel)[::-1]),
+        "impulse_in_a_turned_result",
+    ),
+    (CORRELATION, (keeps_whole_numbers, right_convolve), "keeps_whole_numbers"),
+    (
+        CORRELATION,
+        (lambda signal, kernel: (sliding_window_view(signal, len(kernel)) * kernel).sum(), right_convolve),
+        "adds_up_everything",
+    ),
+    (
+        CORRELATION,
+        (lambda signal, kernel: (sliding_window_view(signal, len(kernel)) * kernel).sum(axis=0), right_convolve),
+        "adds_up_over_the_places",
+    ),
     (SIZES, (lambda signal, kernel: right_correlate(signal, kernel)[:-1], right_convolve), "last_place_missing"),
     (
         CORRELATION,
@@ -210,6 +248,25 @@ def does_not_divide(flux, noise, kernel):
 def returns_signal_to_noise(flux, noise, kernel):
     numerator, information = filtered(flux, noise, kernel)
     return numerator / np.sqrt(information), 1 / np.sqrt(information)
+
+
+@wrong("2.3", rejected_by=TWICE)
+def returns_signal_to_noise_for_the_error(flux, noise, kernel):
+    numerator, information = filtered(flux, noise, kernel)
+    return numerator / information, numerator / np.sqrt(information)
+
+
+@wrong("2.3", rejected_by=VARYING)
+def takes_the_noise_out_of_the_sum(flux, noise, kernel):
+    numerator, information = filtered(flux, np.ones(len(flux)), kernel)
+    return (numerator / noise**2) / (information / noise**2), 1 / np.sqrt(information / noise**2)
+
+
+@wrong("2.3", rejected_by=PURE_LINE)
+def begins_at_the_pixel(flux, noise, kernel):
+    behind = 0, len(kernel) - 1
+    information = right_correlate(np.pad(1 / noise**2, behind), kernel**2)
+    return right_correlate(np.pad(flux / noise**2, behind), kernel) / information, 1 / np.sqrt(information)
 
 
 @wrong("2.3", rejected_by=TWICE)
@@ -303,7 +360,26 @@ def loops_in_one_line(image, kernel):
     return np.array([np.sum(w[y, x] * k) for y in range(len(w)) for x in range(w.shape[1])]).reshape(w.shape[:2])
 
 
+def sums_products_of_8_bits(image, kernel):
+    return (sliding_window_view(image, kernel.shape) * kernel).sum(axis=(2, 3))
+
+
+def sums_over_the_places(image, kernel):
+    return (sliding_window_view(image.astype(float), kernel.shape) * kernel).sum(axis=(0, 1))
+
+
 for rejected_by, functions, name in (
+    (EXAMPLE, (sums_over_the_places, convolve_2d), "sums_over_the_places"),
+    (
+        BITS_2D,
+        (sums_products_of_8_bits, lambda image, kernel: sums_products_of_8_bits(image, kernel[::-1, ::-1])),
+        "sums_products_of_8_bits",
+    ),
+    (
+        CONVOLUTION_2D,
+        (correlate_2d, lambda image, kernel: correlate_2d(image, np.rot90(kernel))),
+        "turns_by_a_quarter",
+    ),
     (
         EXAMPLE,
         (lambda image, kernel: correlate_2d(image, np.ones(kernel.shape)), convolve_2d),
@@ -388,6 +464,10 @@ def size_with_dilation_times_kernel(size, kernel_size, stride=1, dilation=1, pad
     return right_size(size, dilation * kernel_size, stride, 1, padding)
 
 
+def size_with_too_short_a_reach(size, kernel_size, stride=1, dilation=1, padding="valid"):
+    return -(-size // stride) if padding == "same" else (size - dilation * (kernel_size - 1)) // stride + 1
+
+
 def size_same_keeps_the_size(size, kernel_size, stride=1, dilation=1, padding="valid"):
     return size if padding == "same" else right_size(size, kernel_size, stride, dilation)
 
@@ -430,6 +510,7 @@ for rejected_by, size in (
     (VALID, size_without_the_first_place),
     (VALID, size_rounded_up),
     (VALID, size_with_fractions),
+    (VALID, size_with_too_short_a_reach),
     (DILATION_SIZE, size_without_dilation),
     (DILATION_SIZE, size_with_dilation_times_kernel),
     (SAME, size_same_keeps_the_size),
@@ -493,6 +574,41 @@ def averages_the_channels(images, kernels, biases, stride=1, dilation=1, padding
 @wrong("2.6", rejected_by=CHANNELS)
 def uses_the_first_channel(images, kernels, biases, stride=1, dilation=1, padding="valid"):
     return layer(images[..., :1], kernels[:, :, :1], biases, stride, dilation, padding)
+
+
+def windows_in_another_order(letters):
+    def conv2d(images, kernels, biases, stride=1, dilation=1, padding="valid"):
+        windows = sliding_window_view(images, kernels.shape[:2], axis=(1, 2))[:, ::stride, ::stride]
+        return np.einsum(f"nyx{letters},ijcf->nyxf", windows, kernels) + biases
+
+    return conv2d
+
+
+for letters in ("ijc", "icj", "jic", "jci"):
+    add_wrong("2.6", CHANNELS, windows_in_another_order(letters), f"windows_have_the_axes_{letters}")
+
+
+@wrong("2.6", rejected_by=CHANNELS)
+def adds_the_biases_for_every_weight(images, kernels, biases, stride=1, dilation=1, padding="valid"):
+    return layer(images, kernels, biases * kernels[..., 0, 0].size, stride, dilation, padding)
+
+
+@wrong("2.6", rejected_by=CHANNELS)
+def slides_along_all_axes(images, kernels, biases, stride=1, dilation=1, padding="valid"):
+    return np.einsum("nyxcij,ijcf->nyxf", sliding_window_view(images, kernels.shape[:2]), kernels) + biases
+
+
+@wrong("2.6", rejected_by=SAME_PADDING)
+def pads_the_columns_as_the_rows(images, kernels, biases, stride=1, dilation=1, padding="valid"):
+    if padding == "same":
+        rows = right_zeros(images.shape[1], kernels.shape[0], stride, dilation)
+        images = np.pad(images, [(0, 0), rows, rows, (0, 0)])
+    return layer(images, kernels, biases, stride, dilation, "valid")
+
+
+@wrong("2.6", rejected_by=SAME_PADDING)
+def pads_without_the_dilation(images, kernels, biases, stride=1, dilation=1, padding="valid"):
+    return layer(images, kernels, biases, stride, dilation, padding, zeros_without_dilation)
 
 
 @wrong("2.6", rejected_by=KERNELS)
@@ -692,6 +808,12 @@ def lets_the_squares_overlap(images, size, how):
     return {"sum": windows.sum((4, 5)), "root": np.sqrt((windows**2).sum((4, 5))), "max": windows.max((4, 5))}[how]
 
 
+@wrong("2.7", rejected_by=SUM)
+def averages_over_squares_that_overlap(images, size, how):
+    windows = sliding_window_view(images.astype(float), (size, size), axis=(1, 2))
+    return windows.mean((4, 5)) if how == "sum" else reduced(squares_of(images.astype(float), size), how)
+
+
 # 2.8 receptive field
 
 PLAIN = "convolutions one after the other: each adds its size less one"
@@ -741,6 +863,17 @@ def returns_the_field_alone(layers):
     return walked(layers)[0]
 
 
+@wrong("2.8", rejected_by=PLAIN)
+def returns_inside_the_loop(layers):
+    for one in layers:
+        return walked([one])
+
+
+@wrong("2.8", rejected_by=STRIDES)
+def takes_the_dilation_for_the_stride(layers):
+    return walked([(kernel, dilation, stride) for kernel, stride, dilation in layers])
+
+
 @wrong("2.8", rejected_by=STRIDES)
 def returns_the_last_stride(layers):
     return walked(layers)[0], layers[-1][1] if layers else 1
@@ -770,6 +903,19 @@ def rolls_image_and_output(layer, image, shift, output_shift):
     whole = layer(image)
     moved = layer(np.roll(image, (-shift, -shift), (0, 1)))
     return abs(moved - np.roll(whole, (-output_shift, -output_shift), (0, 1))).max() / abs(whole).max()
+
+
+@wrong("2.9", rejected_by=MOVES)
+def rolls_the_output(layer, image, shift, output_shift):
+    first, second = outputs(layer, image, shift)
+    return abs(second - np.roll(first, (-output_shift, -output_shift), (0, 1))).max() / abs(first).max()
+
+
+@wrong("2.9", rejected_by=STAYS)
+def divides_by_the_second_frame(layer, image, shift, output_shift):
+    first, second = outputs(layer, image, shift)
+    known, moved = shared(first, second, output_shift)
+    return abs(known - moved).max() / abs(second).max()
 
 
 @wrong("2.9", rejected_by=MOVES)
