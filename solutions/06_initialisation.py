@@ -73,7 +73,7 @@ truth = data.train.truth
 spirals = np.flatnonzero((data.train.labels == 1) & (truth["magnitude"] < 18.5))
 spiral = spirals[np.argmax((truth["radius_arcsec"] * truth["axis_ratio"])[spirals])]  # large and round
 galaxy = binned(data.train.images[spiral : spiral + 1], 32)
-galaxy = (galaxy - galaxy.mean()) / galaxy.std()
+galaxy = ((galaxy - galaxy.mean()) / galaxy.std()).astype("float32")
 
 shown, pictures, titles = (1, 5, 10, 20, 30), [], []
 for sigma in (0.01, np.sqrt(2 / (9 * 16)), 0.3):
@@ -82,7 +82,7 @@ for sigma in (0.01, np.sqrt(2 / (9 * 16)), 0.3):
     pictures.append(image[0, :, :, 1])
     titles.append(f"σ = {sigma:.3g}\nthe galaxy, RMS {rms(image):.1f}")
     for number in range(1, 31):
-        kernel = sigma * rng.normal(size=(3, 3, image.shape[-1], 16))
+        kernel = np.float32(sigma) * rng.standard_normal((3, 3, image.shape[-1], 16), "float32")
         image = keras.ops.convert_to_numpy(keras.ops.relu(keras.ops.conv(image, kernel, padding="same")))
         if number in shown:
             channel = np.argmax(image[0].std(axis=(0, 1)))
