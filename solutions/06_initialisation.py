@@ -53,7 +53,7 @@ from utils.checks import check, hint, reference, solution
 # is one channel, stretched from its own darkest to its own brightest pixel; the number above it is the **RMS** of the
 # channel, the root of the mean of the squares: how large its values are.
 
-# %%
+# %% tags=["showcase"]
 data = datasets.load("morphology", seed=lab.seed)
 
 
@@ -161,7 +161,7 @@ check("6.1", forward)
 # their squares is 1. Thirty layers of 1024 neurons follow. First without activation.
 
 # %%
-n_neurons, n_layers, n_galaxies = 1024, 30, 200
+n_neurons, n_layers, n_galaxies = 1024, 30, 100
 x = binned(data.train.images[:n_galaxies, :, :, 1:2], 32).reshape(n_galaxies, n_neurons).astype("float32")
 x = (x - x.mean()) / x.std()
 
@@ -174,16 +174,19 @@ def relu(h):
     return np.maximum(h, 0)
 
 
-def draw_stack(sigma, seed):
+rng = np.random.default_rng([lab.seed, 1])
+normal_stack = [rng.standard_normal((n_neurons, n_neurons), "float32") for _ in range(n_layers)]
+
+
+def stack_with(sigma):
     """Thirty matrices of normally distributed weights, in single precision as in any network."""
-    rng = np.random.default_rng([lab.seed, seed])
-    return [np.float32(sigma) * rng.standard_normal((n_neurons, n_neurons), "float32") for _ in range(n_layers)]
+    return [np.float32(sigma) * w for w in normal_stack]
 
 
 sizes = {}
 with np.errstate(all="ignore"):  # overflow is what we are looking for
     for sigma in (0.01, 1 / np.sqrt(n_neurons), 1):
-        sizes[f"σ = {sigma:.3g}"] = [rms(a) for a in forward(x, draw_stack(sigma, seed=1), identity)]
+        sizes[f"σ = {sigma:.3g}"] = [rms(a) for a in forward(x, stack_with(sigma), identity)]
 for name, line in sizes.items():
     growth = (line[9] / line[0]) ** (1 / 9)
     print(f"{name}: RMS after layer 1 {line[0]:.2g}, after layer 10 {line[9]:.2g}: times {growth:.3g} in each layer")
@@ -193,7 +196,7 @@ plotting.by_layer(sizes, "RMS of the activations")
 plt.legend();
 
 # %% [markdown]
-# *Figure: RMS of the activations of 200 galaxies in each of 30 layers without activation function, on a logarithmic scale; a
+# *Figure: RMS of the activations of 100 galaxies in each of 30 layers without activation function, on a logarithmic scale; a
 # cross marks the last layer that can be computed in single precision.* Straight lines: each layer multiplies by the same
 # factor. With σ = 1 the numbers overflow and the rest is `inf` and `nan`.
 #
@@ -295,20 +298,22 @@ check("6.2", (mean_square, mean_squares))
 activation_functions = {"ReLU": relu, "tanh": np.tanh}
 sigmas = {"σ = 0.01": 0.01, "σ² = 1/n": np.sqrt(1 / n_neurons), "σ² = 2/n": np.sqrt(2 / n_neurons), "σ = 1": 1.0}
 
-figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8))
 for axis, (title, activation) in zip(axes, activation_functions.items(), strict=True):
     measured, predicted = {}, {}
     for name, sigma in sigmas.items():
         with np.errstate(all="ignore"):
-            measured[name] = [rms(a) for a in forward(x, draw_stack(sigma, seed=2), activation)]
+            measured[name] = [rms(a) for a in forward(x, stack_with(sigma), activation)]
         predicted[name] = np.sqrt(mean_squares(1.0, n_neurons, sigma, activation, n_layers))
     plotting.by_layer(predicted, "RMS of the activations", axis)
     for colour, line in zip(plotting.COLOURS, measured.values(), strict=False):
         axis.plot(range(1, n_layers + 1), line, "o", color=colour, markersize=4)
-    axis.set(title=title, ylim=(1e-22, 1e40))
-    axis.axhline(np.finfo("float32").max, color="black", linestyle=":", linewidth=1)
+    axis.set(title=title)
+axes[0].axhline(np.finfo("float32").max, color="black", linestyle=":", linewidth=1)
 axes[0].text(1, np.finfo("float32").max / 100, "the largest number of single precision", fontsize="small", va="top")
-axes[1].legend();
+axes[0].set_ylim(1e-22, 1e41)
+axes[1].set(ylim=(1e-17, 1e2), ylabel="")
+axes[1].legend(loc="lower left");
 
 # %% [markdown]
 # *Figure: RMS of the activations in each layer, predicted (lines) and measured (dots), for four scales of the weights, with ReLU
@@ -316,7 +321,7 @@ axes[1].legend();
 # where single precision ends.
 #
 # **Think:** With tanh, σ = 1 seems as good as $\sigma^2 = 2/n$: the RMS is 1 in all layers. What do the values look like?
-# (`forward(x, draw_stack(1.0, 2), np.tanh)[0]` shows you.) And what is the slope of tanh there?
+# (`forward(x, stack_with(1), np.tanh)[0]` shows you.) And what is the slope of tanh there?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
@@ -401,10 +406,10 @@ def tanh_slope(a):
     return 1 - a**2
 
 
-output_gradient = np.random.default_rng([lab.seed, 3]).standard_normal((n_galaxies, n_neurons), "float32")
+output_gradient = np.random.default_rng([lab.seed, 2]).standard_normal((n_galaxies, n_neurons), "float32")
 slopes = {"ReLU": relu_slope, "tanh": tanh_slope}
 for title, name in (("ReLU", "σ = 0.01"), ("ReLU", "σ² = 2/n"), ("tanh", "σ² = 1/n"), ("tanh", "σ = 1")):
-    stack = draw_stack(sigmas[name], seed=2)
+    stack = stack_with(sigmas[name])
     layers_out = forward(x, stack, activation_functions[title])
     deltas = backward(output_gradient, layers_out, stack, slopes[title])
     print(f"{title}, {name}: RMS of δ in layer 30 {rms(deltas[-1]):.2g}, in layer 1 {rms(deltas[0]):.2g}", end="; ")
@@ -618,7 +623,8 @@ starts = {
 forward_sizes, backward_sizes = {"ReLU": {}, "tanh": {}}, {"ReLU": {}, "tanh": {}}
 for name, start in starts.items():
     rng = np.random.default_rng([lab.seed, 8])
-    stack = [start((n_neurons, n_neurons), rng).astype("float32") for _ in range(n_layers)]
+    drawn = 6 if name == "orthogonal" else n_layers  # bringing to right angles takes time: six are used five times each
+    stack = [start((n_neurons, n_neurons), rng).astype("float32") for _ in range(drawn)] * (n_layers // drawn)
     for title, activation in activation_functions.items():
         gain = np.float32(np.sqrt(2)) if (name, title) == ("orthogonal", "ReLU") else np.float32(1)
         scaled = [gain * w for w in stack]
@@ -630,10 +636,12 @@ for name, start in starts.items():
         if (name, title) == ("He", "ReLU"):
             he_layers = layers_out
 
-# %% tags=["showcase"]
+# %%
 figure, axes = plt.subplots(2, 2, figsize=(9.5, 6.4), sharex=True, sharey=True)
-markers = dict(zip(starts, "sv^oD*", strict=True))
-styles = {name: {"marker": marker, "markevery": (3, 6), "markersize": 5} for name, marker in markers.items()}
+styles = {
+    name: {"marker": marker, "markevery": (place, 6), "markersize": 6}
+    for place, (name, marker) in enumerate(zip(starts, "sv^oD*", strict=True))
+}
 for column, title in enumerate(activation_functions):
     plotting.by_layer(forward_sizes[title], "RMS of the activations" if column == 0 else "", axes[0, column], styles)
     plotting.by_layer(backward_sizes[title], "RMS of the gradients δ" if column == 0 else "", axes[1, column], styles)
@@ -776,7 +784,21 @@ for name, curve in curves.items():
 # %% [markdown]
 # Where both layers start constant, the 32 neurons are copies and stay copies, however long you train. The second case is
 # instructive: random output weights are enough, for they hand a different gradient to each neuron. It is the *symmetry* that must be
-# broken, once, anywhere. Zero biases break nothing; they need not.
+# broken. Zero biases break none, and need not.
+#
+# **Think:** Between a random first and a random last layer lie two constant ones. Do the neurons of these two part?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>Answer</summary>
+#
+# Those of the second do, thanks to the random layer behind them. Those of the first do not: they are equal, so they hand equal values
+# to the second; and each neuron of the second, whatever its own gradient, treats its inputs alike, so that the gradients which come
+# back to the first are equal too. A layer parts if its own weights or the next layer's differ. Two constant layers in a row are one too many.
+#
+# </details>
+
+# %% [markdown]
+# Only those of the second: a layer parts if its own weights or those of the next layer differ.
 #
 # Now the dead. In the stack of section 7 with He's start, nothing has been trained.
 
@@ -791,59 +813,60 @@ print("layer   dead neurons   cosine between two galaxies, median")
 for number in (1, 2, 5, 10, 20, 30):
     print(f"{number:5d} {dead_share(he_layers[number - 1]):11.1%} {np.median(cosines(he_layers[number - 1])):22.2f}")
 
-# %%
+low, middle, high = np.array([np.percentile(cosines(a), (5, 50, 95)) for a in [x, *he_layers]]).T
 figure, axis = plt.subplots(figsize=(7, 3.2))
-bins = np.linspace(-0.5, 1, 76)
-axis.hist(cosines(x), bins, histtype="step", density=True, lw=2, label="galaxies")
-for number in (1, 5, 30):
-    axis.hist(cosines(he_layers[number - 1]), bins, histtype="step", density=True, lw=2, label=f"after layer {number}")
-axis.set(xlabel="cosine of the angle between two galaxies", ylabel="probability density")
-axis.legend(loc="upper left");
+axis.fill_between(range(n_layers + 1), low, high, alpha=0.25, label="nine of ten pairs")
+axis.plot(range(n_layers + 1), middle, "o-", markersize=4, label="median")
+axis.set(xlabel="after this layer (0: the galaxies themselves)", ylabel="cosine of the angle", ylim=(None, 1))
+axis.legend(loc="lower right");
 
 # %% [markdown]
-# *Figure: how alike two galaxies are, at the input and after 1, 5 and 30 layers of He's start with ReLU.* He keeps the *size* of the
+# *Figure: cosine of the angle between two galaxies, after each layer of He's start with ReLU; 1 is the same direction.* He keeps the *size* of the
 # activations and not the *difference* between galaxies: deep inside, all galaxies point in nearly the same direction. A neuron is then on
 # for all of them or off for all of them, which is why the share of dead ones grows. More depth makes this worse, not better. Labs 07
 # and 08 are about two ways out.
 #
-# Training can kill as well: one step that is too large pushes a neuron's weights to where no galaxy reaches it.
+# Training can kill as well: one step that is too large pushes a neuron's weights to where no galaxy reaches it. Three times the
+# same network with two hidden layers learns for 60 steps. Its optimiser is Adam, whose steps are about as large as the learning
+# rate, whatever the gradient.
 
 # %%
 def two_hidden_layers(rate):
     inputs = keras.Input(x_train.shape[1:])
-    hidden = layers.Dense(128, activation="relu")(layers.Flatten()(inputs))
-    hidden = layers.Dense(128, activation="relu")(hidden)
-    return begin(compiled(keras.Model(inputs, layers.Dense(4)(hidden)), keras.optimizers.SGD(rate)), he)
+    hidden = layers.Dense(128, activation="relu", name="first")(layers.Flatten()(inputs))
+    hidden = layers.Dense(128, activation="relu", name="second")(hidden)
+    return begin(compiled(keras.Model(inputs, layers.Dense(4)(hidden)), keras.optimizers.Adam(rate)), he)
 
 
-def dead_in_each_layer(model):
-    return [dead_share(a) for a in probes.activations(model, x_validation, model.layers[2:4]).values()]
+def dead_in_hidden_layers(model):
+    hidden = [model.get_layer("first"), model.get_layer("second")]
+    return [dead_share(values) for values in probes.activations(model, x_validation, hidden).values()]
 
 
-rates = (0.003, 0.03, 0.3)
 curves = compare.train(
-    {f"learning rate {rate}": lambda rate=rate: two_hidden_layers(rate) for rate in rates},
+    {f"learning rate {rate}": lambda rate=rate: two_hidden_layers(rate) for rate in (0.001, 0.01, 0.1)},
     (x_train, labels),
     (x_validation, validation_labels),
     steps=60,
     seeds=[lab.seed],
-    watch=dead_in_each_layer,
+    watch=dead_in_hidden_layers,
 )
 for name, curve in curves.items():
-    before, after = (" and ".join(f"{share:.0%}" for share in shares) for shares in curve.watched[0])
+    before, after = (" and ".join(f"{share:.0%}" for share in found) for found in curve.watched[0])
     print(f"{name}: dead in the two hidden layers {before} before, {after} after 60 steps", end="; ")
     print(f"accuracy {curve.validation_accuracy[0, -1]:.2f}")
 
 # %% [markdown]
-# With the largest rate most neurons of the second layer are dead for good: the loss may stand still there for hours, and the learning
-# rate is what to look at.
+# With the largest rate most neurons die within sixty steps, and no number of further steps brings them back. When a loss stands still,
+# count the dead, and think of the learning rate.
 #
 # ## 9 · The same network from each start
 #
 # So far no network has gone deep and learnt. This one has twelve convolutions of 16 channels, a dense layer, and nothing that helps
 # it (no batch normalisation, no shortcuts). It is trained from each start, on the same galaxies in the same order, for 200 steps of 32 galaxies.
 # The optimiser is **SGD**, stochastic gradient descent with momentum: it goes downhill by the learning rate times the (averaged)
-# gradient, so it feels how large a gradient is.
+# gradient, so it feels how large a gradient is. The output layer gets a tenth of each start, so that a network whose activations
+# have a sound size begins by guessing.
 #
 # We compare accuracies on the validation set and leave the test set alone; nothing here is a final result.
 #
@@ -853,7 +876,7 @@ for name, curve in curves.items():
 steps = 200
 
 
-def deep_network():
+def deep_network(start):
     x = inputs = keras.Input(x_train.shape[1:])
     for number in range(12):
         x = layers.Conv2D(16, 3, padding="same", activation="relu", name=f"convolution_{number + 1}")(x)
@@ -861,7 +884,8 @@ def deep_network():
             x = layers.MaxPooling2D(2)(x)
     outputs = layers.Dense(4, name="output")(layers.Flatten()(x))
     rate = keras.optimizers.schedules.CosineDecay(0.003, steps)  # sinks to 0 along half a cosine
-    return compiled(keras.Model(inputs, outputs), keras.optimizers.SGD(rate, momentum=0.9))
+    model = compiled(keras.Model(inputs, outputs), keras.optimizers.SGD(rate, momentum=0.9))
+    return begin(model, [start] * 12 + [lambda shape, rng: 0.1 * start(shape, rng)])
 
 
 def gradients_by_layer(model):
@@ -875,7 +899,7 @@ def orthogonal_relu(shape, rng):
 cnn_starts = {**starts, "orthogonal": orthogonal_relu}
 cnn_starts["Glorot"] = cnn_starts.pop("LeCun, Glorot")
 curves = compare.train(
-    {name: lambda start=start: begin(deep_network(), start) for name, start in cnn_starts.items()},
+    {name: lambda start=start: deep_network(start) for name, start in cnn_starts.items()},
     (x_train, labels),
     (x_validation, validation_labels),
     steps=steps,
@@ -921,7 +945,7 @@ axes[0].legend();
 # $n = 3 \cdot 3 \cdot 16$ inputs for every neuron. Which neurons have fewer?
 
 # %%
-untrained = probes.statistics(probes.activations(begin(deep_network(), he), x_train[:200]))
+untrained = probes.statistics(probes.activations(deep_network(he), x_train[:200]))
 print("RMS after each convolution:", " ".join(f"{value:.2f}" for value in untrained["rms"][:-1]))
 
 # %% [markdown] tags=["answer"]
@@ -939,7 +963,7 @@ print("RMS after each convolution:", " ".join(f"{value:.2f}" for value in untrai
 # ## 10 · Scale and learning rate
 #
 # Can a better learning rate not make up for a bad start? Here is a map. A dense network with ten hidden layers of 64 neurons starts from
-# He's weights times a factor, and is trained for 60 steps with a given learning rate, 42 times with plain SGD and 42 times with Adam,
+# He's weights times a factor, and is trained for 50 steps with a given learning rate, 42 times with plain SGD and 42 times with Adam,
 # which divides each weight's gradient by its usual size and so hardly notices how large gradients are. (SGD without momentum remembers
 # nothing, and for Adam we wipe its memory; so the same model can be used again and again.)
 #
@@ -967,7 +991,7 @@ for name, (optimiser, rates) in optimisers.items():
                 variable.assign(keras.ops.zeros_like(variable))
             optimiser.learning_rate = rate
             losses = []
-            for chosen in compare.batches(len(labels), 64, 60, seed=lab.seed):
+            for chosen in compare.batches(len(labels), 64, 50, seed=lab.seed):
                 losses.append(model.train_on_batch(x_train[chosen], labels[chosen], return_dict=True)["loss"])
                 if not np.isfinite(losses[-1]):
                     break
@@ -987,7 +1011,7 @@ axes[0].set_ylabel("weights, as multiples of He's")
 figure.colorbar(picture, ax=axes, label="training loss (nats)");
 
 # %% [markdown]
-# *Figure: training loss at the end of 60 steps, for seven scales of the first weights and six learning rates, with SGD and with Adam;
+# *Figure: training loss at the end of 50 steps, for seven scales of the first weights and six learning rates, with SGD and with Adam;
 # dark is bad, 1.39 is no knowledge at all.* With SGD one learns on an island around He's scale, and it is tilted: smaller weights
 # want larger steps, larger ones smaller steps. Off the island no learning rate helps. Adam widens the island: half of He's weights, where
 # gradients are small but not gone, are enough for it. At a quarter Adam is as lost as SGD, for what does not arrive at the output
@@ -1041,7 +1065,7 @@ check("6.8", rescale)
 # %%
 sizes = {}
 for title, activation in activation_functions.items():
-    mended = rescale(draw_stack(0.01, seed=2), x, activation)
+    mended = rescale(stack_with(0.01), x, activation)
     sizes[f"σ = 0.01, rescaled, {title}"] = [rms(a) for a in forward(x, mended, activation)]
     spreads = [w.std() * np.sqrt(n_neurons) for w in mended]
     print(f"{title}: the weights end with n σ² = {spreads[1] ** 2:.2f} in layer 2, {spreads[-1] ** 2:.2f} in layer 30")
@@ -1050,7 +1074,7 @@ plt.ylim(0.1, 10)
 plt.legend();
 
 # %% [markdown]
-# *Figure: RMS of the activations in each layer, for weights that began with σ = 0.01 and were rescaled on 200 galaxies.* Flat. And look at
+# *Figure: RMS of the activations in each layer, for weights that began with σ = 0.01 and were rescaled on 100 galaxies.* Flat. And look at
 # the printed numbers: for the ReLU the measurement found He's 2 by itself.
 #
 # Now the convolutional network of section 9, with the start that could not learn. Of its layers we see what *leaves* the ReLU. Its RMS should
@@ -1058,7 +1082,7 @@ plt.legend();
 
 # %%
 def rescaled_network():
-    model = begin(deep_network(), starts["σ = 0.01"])
+    model = deep_network(starts["σ = 0.01"])
     for layer in probes.weighted_layers(model)[:-1]:
         (leaving,) = probes.activations(model, x_train[:200], [layer]).values()
         layer.kernel.assign(layer.kernel / (np.sqrt(2) * rms(leaving)))
