@@ -92,11 +92,11 @@ plotting.gallery(pictures, titles, columns=6, size=1.5);
 
 # %% [markdown]
 # *Figure: a galaxy and its channel of the largest contrast after 1, 5, 10, 20 and 30 layers, with kernels of σ = 0.01, 0.118
-# and 0.3.* The three rows look alike: it is the same galaxy, ever more smeared. The numbers do not. In the first row the
-# values shrink by ten or so in each layer, in the last they grow, and only in the middle row they stay as they are, more or
-# less. A computer's single-precision numbers end at $3 \cdot 10^{38}$ and, at the other end, near $10^{-45}$. More important,
-# a network whose output is $10^{-30}$ whatever galaxy it sees cannot say anything, and a step of learning that follows its
-# gradient goes nowhere.
+# and 0.3.* The three rows look alike: the same galaxy, ever more smeared. The numbers do not. In the first row the values
+# shrink tenfold in each layer, in the last they grow, and only in the middle row they stay near 1, more or less. A computer's
+# single-precision numbers end at $3 \cdot 10^{38}$, and below $10^{-38}$ they lose their digits and become 0, which may show in
+# the last picture of the first row. Long before that, a network whose output is $10^{-30}$ for every galaxy has nothing to say, and
+# what it could learn from its mistakes, the gradient, is as small.
 #
 # Where does the 0.118 come from? You will derive it.
 #
@@ -913,33 +913,28 @@ plotting.training_curves(curves)
 plt.gcf().axes[0].set_ylim(0, 2.2);
 
 # %% [markdown]
-# *Figure: training loss (mean of the last 20 steps) and validation accuracy of the same network from six starts; a start whose loss
-# overflows has no curve.* He and orthogonal learn. The others stand at $\ln 4 = 1.386$, the loss of someone who knows nothing, or
-# close to it: σ = 0.01 and the constant start for ever, Glorot's for as long as we have waited. σ = 1 is not in the picture: its first loss
-# is a number with a dozen digits, and after one step it is `nan`.
+# *Figure: training loss (mean of the last 20 steps) and validation accuracy of the same network from six starts.* He and orthogonal learn. The others stand at $\ln 4 = 1.386$, the loss of someone who knows nothing, or
+# close to it: σ = 0.01 and the constant start for good, Glorot's for as long as we have waited. σ = 1 has but a cross at step 0: its
+# first loss is a number with ten digits or more, and after one step it is `nan`.
 
 # %%
-print("norm of the loss's gradient with respect to the kernel of:")
-print("                 before training                     after training")
-print("              first conv.   last conv.         first conv.   last conv.")
-for name, curve in curves.items():
-    watched = curve.watched[0]
-    numbers = [f"{norms[0]:11.1e}   {norms[-2]:10.1e}" for norms in (watched[0], watched[-1])]
-    print(f"{name:12s} {numbers[0]}   {'(overflow)' if len(watched) == 1 else '     ' + numbers[1]}")
-
-# %%
-figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
-for axis, when, title in ((axes[0], 0, "before training"), (axes[1], -1, "after 200 steps")):
-    norms = {name: curve.watched[0][when] for name, curve in curves.items() if name in ("σ = 0.01", "Glorot", "He")}
-    plotting.by_layer(norms, "norm of the gradient" if when == 0 else "", axis)
-    axis.set(title=title, ylim=(1e-17, 1e3))
-axes[0].legend();
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), sharey=True)
+for axis, when, title in ((axes[0], 0, "before training"), (axes[1], 4, "after 200 steps")):
+    norms = {name: curve.watched[0][when] for name, curve in curves.items() if len(curve.watched[0]) > when}
+    colours = {name: {"color": colour} for name, colour in zip(curves, plotting.COLOURS, strict=False)}
+    plotting.by_layer(norms, "norm of the gradient" if when == 0 else "", axis, colours)
+    axis.set(title=title, ylim=(1e-17, 1e15))
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper");
 
 # %% [markdown]
-# *Figure: length of the gradient with respect to the weights of each layer (the thirteenth is the output), for three starts, before and
-# after training.* With He's start all layers get gradients of about the same length, at the beginning and at the end. With σ = 0.01 all
-# that moves is the output layer's bias: the network learns how frequent the classes are, and that is all that can be learnt
-# without looking.
+# *Figure: length of the gradient with respect to the weights of each layer (the thirteenth is the output), before and after
+# training; a line is missing where the gradient is 0 or the training broke off.* With He's start and the orthogonal one it is neither large
+# nor small, in all layers, and stays so. Glorot's is some sixty times smaller, √2 for each of twelve layers. σ = 1 begins with more than
+# $10^{10}$, and σ = 0.01 with $10^{-13}$: nothing but biases can move there, and with biases alone a network learns how frequent
+# the classes are.
+#
+# The lines are flat, even those of the bad starts. The gradient for $W_l$ is $a_{l-1}^\mathsf T \delta_l$: from layer to layer $a$
+# shrinks one way and $\delta$ the other way, and their product is equally small everywhere.
 #
 # **Think:** Even with He's start the activations lose some size on their way through the convolutions. He's derivation counts
 # $n = 3 \cdot 3 \cdot 16$ inputs for every neuron. Which neurons have fewer?
