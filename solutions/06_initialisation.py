@@ -216,7 +216,8 @@ plt.legend();
 #
 # $$\langle \varphi(h)^2 \rangle = \int \varphi(\sqrt q\, z)^2\, \frac{e^{-z^2/2}}{\sqrt{2\pi}}\, \mathrm d z .$$
 #
-# Write this as a function, and then the **recursion**: multiply by $n \sigma^2$, apply the activation, thirty times.
+# An integral is a sum over a fine grid of $z$, with weights $e^{-z^2/2}$ that are divided by their sum. Write this as a function, and
+# then the **recursion**: multiply by $n \sigma^2$, apply the activation, thirty times.
 #
 # **Predict:** Which part of the mean square does a ReLU let through? Which variance makes up for it?
 
@@ -344,7 +345,8 @@ axes[1].legend(loc="lower left");
 # $$\delta_l = \varphi'(h_l) \cdot \big(\delta_{l+1} W_{l+1}^\mathsf T\big), \qquad
 # \text{gradient with respect to } W_l = a_{l-1}^\mathsf T\, \delta_l .$$
 #
-# Again one multiplication by a weight matrix in each layer, now by its transpose, and one factor $\varphi'$, the slope of the
+# (dots: element by element). At the last layer, where there is no next one, the gradient with respect to what leaves the network stands
+# in place of the bracket. Again one multiplication by a weight matrix in each layer, now by its transpose, and one factor $\varphi'$, the slope of the
 # activation. It can be had from what *leaves* the activation, $a = \varphi(h)$, which we have kept: the slope of tanh is
 # $1 - a^2$, that of a ReLU is 1 where $a > 0$ and 0 elsewhere.
 
@@ -418,7 +420,8 @@ for title, name in (("ReLU", "σ = 0.01"), ("ReLU", "σ² = 2/n"), ("tanh", "σ�
 # %% [markdown]
 # With tanh and σ = 1 the gradients do not vanish, they **explode**. Only about two of a hundred neurons have a slope worth
 # mentioning, but for these the weights are so large that $n \sigma^2 \langle \varphi'^2 \rangle \approx 17$, and the gradient
-# grows fourfold in each layer. Such a network is chaotic: the least change of a galaxy changes all signs at the end.
+# grows fourfold in each layer. Such a network is chaotic: after the least change of a galaxy, the signs at the end are as good as
+# drawn anew.
 #
 # ## 5 · The recipes
 #
@@ -533,7 +536,8 @@ print("and", type(convolution.bias_initializer).__name__, "for the bias.")
 # distributions off at two standard deviations, and widens the rest so that the variance is right again.
 #
 # Look at the last line. Keras' default is **Glorot**, not He, whatever the activation. With ReLU it loses a factor √2 of the RMS in
-# each layer where inputs and outputs are equally many. Nobody notices in a network of four layers.
+# each layer where inputs and outputs are equally many: a factor of 33 000 in thirty layers, and one of four in four, which nobody
+# notices.
 #
 # ## 6 · Thirty matrices are one matrix
 #
@@ -936,19 +940,25 @@ figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper");
 # The lines are flat, even those of the bad starts. The gradient for $W_l$ is $a_{l-1}^\mathsf T \delta_l$: from layer to layer $a$
 # shrinks one way and $\delta$ the other way, and their product is equally small everywhere.
 #
-# **Think:** Even with He's start the activations lose some size on their way through the convolutions. He's derivation counts
-# $n = 3 \cdot 3 \cdot 16$ inputs for every neuron. Which neurons have fewer?
+# What does He's start give in the real network?
 
 # %%
 untrained = probes.statistics(probes.activations(deep_network(he), x_train[:200]))
 print("RMS after each convolution:", " ".join(f"{value:.2f}" for value in untrained["rms"][:-1]))
 
+# %% [markdown]
+# It wanders. Sixteen channels are few: the factor of a layer scatters about its mean, and a product of twelve such factors scatters a
+# good deal.
+#
+# **Think:** There is also a drift, which the scatter may hide. He's derivation counts $n = 3 \cdot 3 \cdot 16$ inputs for every neuron.
+# Which neurons have fewer?
+
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
 # Those at the border: their kernels reach over the edge, where padding puts zeros. In an image of 8 × 8 pixels 28 of the 64 places
-# are at the border, and on average a neuron has $(22/24)^2 = 84\,\%$ of the nine places. Sixteen channels are also few: the factor of each
-# layer scatters about its mean, and the product of twelve such factors scatters a good deal.
+# are at the border, and on average a neuron has $(22/24)^2 = 84\,\%$ of the nine places. On average over many draws, the mean square
+# sinks by that factor in each layer.
 #
 # </details>
 
@@ -1008,11 +1018,12 @@ figure.colorbar(picture, ax=axes, label="training loss (nats)");
 # %% [markdown]
 # *Figure: training loss at the end of 50 steps, for seven scales of the first weights and six learning rates, with SGD and with Adam;
 # dark is bad, 1.39 is no knowledge at all.* With SGD one learns on an island around He's scale, and it is tilted: smaller weights
-# want larger steps, larger ones smaller steps. Off the island no learning rate helps. Adam widens the island: half of He's weights, where
-# gradients are small but not gone, are enough for it. At a quarter Adam is as lost as SGD, for what does not arrive at the output
-# cannot be made up for by larger steps; and where activations explode, the loss is in the thousands, however small the steps.
+# want larger steps, larger ones smaller steps. Off the island no learning rate helps. (Where a 1.39 stands among the `nan`s, the neurons
+# died before the loss could overflow.) Adam widens the island. The row 0.7 is Glorot's recipe: SGD learns little from it, Adam nearly as
+# much as from He's. At a quarter of He's weights Adam is as lost as SGD, for larger steps cannot make up for what does not arrive at the
+# output; and where activations explode, the loss is enormous, however small the steps.
 #
-# So Adam *hides* a poor start, in networks that are not too deep. That is how Keras gets away with Glorot's recipe for ReLUs.
+# So Adam *hides* a poor start, in networks that are not too deep. That is how one gets away with Glorot's recipe for ReLUs.
 #
 # ## 11 · Measure instead of calculating
 #
@@ -1058,18 +1069,17 @@ def rescale(weights, x, activation):
 check("6.8", rescale)
 
 # %%
-sizes = {}
+sizes = {"σ = 0.01, ReLU": forward_sizes["ReLU"]["σ = 0.01"], "σ = 0.01, tanh": forward_sizes["tanh"]["σ = 0.01"]}
 for title, activation in activation_functions.items():
     mended = rescale(stack_with(0.01), x, activation)
     sizes[f"σ = 0.01, rescaled, {title}"] = [rms(a) for a in forward(x, mended, activation)]
     spreads = [w.std() * np.sqrt(n_neurons) for w in mended]
     print(f"{title}: the weights end with n σ² = {spreads[1] ** 2:.2f} in layer 2, {spreads[-1] ** 2:.2f} in layer 30")
 plotting.by_layer(sizes, "RMS of the activations")
-plt.ylim(0.1, 10)
 plt.legend();
 
 # %% [markdown]
-# *Figure: RMS of the activations in each layer, for weights that began with σ = 0.01 and were rescaled on 100 galaxies.* Flat. And look at
+# *Figure: RMS of the activations in each layer, from σ = 0.01 and from the same start after rescaling on 100 galaxies.* Flat. And look at
 # the printed numbers: for the ReLU the measurement found He's 2 by itself.
 #
 # Now the convolutional network of section 9, with the start that could not learn. Of its layers we see what *leaves* the ReLU. Its RMS should
@@ -1099,8 +1109,8 @@ chosen = ("σ = 0.01", "σ = 0.01, rescaled", "He")
 plotting.training_curves({name: curves[name] for name in chosen});
 
 # %% [markdown]
-# *Figure: training loss and validation accuracy from σ = 0.01, from the same weights after rescaling, and from He's start.* Thirteen
-# numbers, one for each layer, are all that was changed, and the network that could not learn learns.
+# *Figure: training loss and validation accuracy from σ = 0.01, from the same weights after rescaling, and from He's start.* Twelve
+# numbers, one for each convolution, are all that was changed, and the network that could not learn learns.
 #
 # **Think:** The rescaling holds at the start. After a hundred steps the weights have changed. What would you do?
 
@@ -1142,8 +1152,8 @@ lab.progress()
 # %% [markdown]
 # **Take with you**
 #
-# - A deep network is a product. Each layer multiplies the mean square by $n \sigma^2 \langle\varphi^2\rangle$, forward and back;
-#   anything but 1 becomes huge or nothing by the power of the depth.
+# - A deep network is a product. Each layer multiplies the mean square by $n \sigma^2$ and by the share that the activation lets through,
+#   forward and back; any factor but 1 becomes huge, or nothing, by the power of the depth.
 # - ReLU: He. tanh: Glorot. Keras takes Glorot for everything unless you say `kernel_initializer="he_normal"`.
 # - Size is not all. Look at gradients, at dead units, at copies, at the angle between two galaxies; and when in doubt, measure and
 #   divide.
