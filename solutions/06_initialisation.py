@@ -112,7 +112,7 @@ for w in (0.5, 0.9, 1.0, 1.1, 2.0):
     print(f"{w} to the power of 30 is {w**30:.2g}")
 
 # %% [markdown]
-# Even 10 % off, a factor of 20 is lost or gained. With many neurons the weights become matrices, and the size of what comes
+# Even 10 % off, a factor of about 20 is lost or gained. With many neurons the weights become matrices, and the size of what comes
 # out is again a product with one factor for each layer. Let us measure that factor. A **dense stack** is a list of weight
 # matrices; layer $l$ computes
 #
@@ -183,15 +183,16 @@ def stack_with(sigma):
     return [np.float32(sigma) * w for w in normal_stack]
 
 
-sizes = {}
 with np.errstate(all="ignore"):  # overflow is what we are looking for
-    for sigma in (0.01, 1 / np.sqrt(n_neurons), 1):
-        sizes[f"σ = {sigma:.3g}"] = [rms(a) for a in forward(x, stack_with(sigma), identity)]
+    sizes = {
+        f"σ = {sigma:.3g}": [rms(a) for a in forward(x, stack_with(sigma), identity)]
+        for sigma in (0.01, 1 / np.sqrt(n_neurons), 1)
+    }
 for name, line in sizes.items():
     growth = (line[9] / line[0]) ** (1 / 9)
     print(f"{name}: RMS after layer 1 {line[0]:.2g}, after layer 10 {line[9]:.2g}: times {growth:.3g} in each layer")
 
-# %% tags=["may-repeat-solution"]
+# %%
 plotting.by_layer(sizes, "RMS of the activations")
 plt.legend();
 
@@ -301,13 +302,13 @@ sigmas = {"σ = 0.01": 0.01, "σ² = 1/n": np.sqrt(1 / n_neurons), "σ² = 2/n":
 
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8))
 for axis, (title, activation) in zip(axes, activation_functions.items(), strict=True):
-    measured, predicted = {}, {}
+    measured_sizes, predicted = {}, {}
     for name, sigma in sigmas.items():
         with np.errstate(all="ignore"):
-            measured[name] = [rms(a) for a in forward(x, stack_with(sigma), activation)]
+            measured_sizes[name] = [rms(a) for a in forward(x, stack_with(sigma), activation)]
         predicted[name] = np.sqrt(mean_squares(1.0, n_neurons, sigma, activation, n_layers))
     plotting.by_layer(predicted, "RMS of the activations", axis)
-    for colour, line in zip(plotting.COLOURS, measured.values(), strict=False):
+    for colour, line in zip(plotting.COLOURS, measured_sizes.values(), strict=False):
         axis.plot(range(1, n_layers + 1), line, "o", color=colour, markersize=4)
     axis.set(title=title)
 axes[0].axhline(np.finfo("float32").max, color="black", linestyle=":", linewidth=1)
@@ -345,7 +346,7 @@ axes[1].legend(loc="lower left");
 # $$\delta_l = \varphi'(h_l) \cdot \big(\delta_{l+1} W_{l+1}^\mathsf T\big), \qquad
 # \text{gradient with respect to } W_l = a_{l-1}^\mathsf T\, \delta_l .$$
 #
-# (dots: element by element). At the last layer, where there is no next one, the gradient with respect to what leaves the network stands
+# (· means element by element). At the last layer, where there is no next one, the gradient with respect to what leaves the network stands
 # in place of the bracket. Again one multiplication by a weight matrix in each layer, now by its transpose, and one factor $\varphi'$, the slope of the
 # activation. It can be had from what *leaves* the activation, $a = \varphi(h)$, which we have kept: the slope of tanh is
 # $1 - a^2$, that of a ReLU is 1 where $a > 0$ and 0 elsewhere.
@@ -622,23 +623,36 @@ starts = {
     "σ = 1": lambda shape, rng: rng.normal(0, 1, size=shape),
     "LeCun, Glorot": lambda shape, rng: initialise(shape, "glorot", rng),
     "He": lambda shape, rng: initialise(shape, "he", rng),
-    "orthogonal": lambda shape, rng: orthogonal(shape, rng),
+    "orthogonal": orthogonal,
 }
-forward_sizes, backward_sizes = {"ReLU": {}, "tanh": {}}, {"ReLU": {}, "tanh": {}}
-for name, start in starts.items():
+
+
+def stack_from(name):
+    """Thirty matrices from a start, in single precision."""
     rng = np.random.default_rng([lab.seed, 8])
-    drawn = 6 if name == "orthogonal" else n_layers  # bringing to right angles takes time: six are used five times each
-    stack = [start((n_neurons, n_neurons), rng).astype("float32") for _ in range(drawn)] * (n_layers // drawn)
-    for title, activation in activation_functions.items():
-        gain = np.float32(np.sqrt(2)) if (name, title) == ("orthogonal", "ReLU") else np.float32(1)
-        scaled = [gain * w for w in stack]
-        with np.errstate(all="ignore"):
-            layers_out = forward(x, scaled, activation)
-            deltas = backward(output_gradient, layers_out, scaled, slopes[title])
-        forward_sizes[title][name] = [rms(a) for a in layers_out]
-        backward_sizes[title][name] = [rms(d) for d in deltas]
+    drawn = 6 if name == "orthogonal" else n_layers  # right angles take time: six matrices are used five times each
+    stack = [starts[name]((n_neurons, n_neurons), rng).astype("float32") for _ in range(drawn)]
+    return stack * (n_layers // drawn)
+
+
+def both_ways(stack, title):
+    """Activations and gradients of all layers."""
+    with np.errstate(all="ignore"):
+        layers_out = forward(x, stack, activation_functions[title])
+        return layers_out, backward(output_gradient, layers_out, stack, slopes[title])
+
+
+measured = {}
+for name in starts:
+    stack = stack_from(name)
+    for title in activation_functions:
+        gain = np.float32(np.sqrt(2) if (name, title) == ("orthogonal", "ReLU") else 1)
+        layers_out, deltas = both_ways([gain * w for w in stack], title)
+        measured[name, title] = [rms(a) for a in layers_out], [rms(delta) for delta in deltas]
         if (name, title) == ("He", "ReLU"):
             he_layers = layers_out
+forward_sizes = {title: {name: measured[name, title][0] for name in starts} for title in activation_functions}
+backward_sizes = {title: {name: measured[name, title][1] for name in starts} for title in activation_functions}
 
 # %%
 figure, axes = plt.subplots(2, 2, figsize=(9.5, 6.4), sharex=True, sharey=True)
@@ -670,8 +684,8 @@ figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper"
 #
 # ### Neurons that are dead
 #
-# A ReLU whose input is negative for every galaxy gives 0 for every galaxy, and its slope is 0 too. No gradient reaches its weights, and
-# it can never come back. Such a unit is **dead**. Here a **unit** is a neuron or, in a convolution, a channel, which is dead
+# A ReLU whose input is negative for every galaxy gives 0 for every galaxy, and its slope is 0 too. No gradient reaches its weights: as
+# long as what enters it does not change, it stays as it is. Such a unit is **dead**. Here a **unit** is a neuron or, in a convolution, a channel, which is dead
 # if it is 0 at every place of every image. A second instrument measures their share.
 
 # %% exercise="6.7"
@@ -769,7 +783,7 @@ def shallow():
 
 
 constant, he = starts["constant"], starts["He"]
-curves = compare.train(
+shallow_curves = compare.train(
     {
         "both constant": lambda: begin(shallow(), constant),
         "hidden constant, output random": lambda: begin(shallow(), [constant, he]),
@@ -781,7 +795,7 @@ curves = compare.train(
     seeds=[lab.seed],
     watch=lambda model: distinct_neurons(keras.ops.convert_to_numpy(model.get_layer("hidden").kernel), 1e-5),
 )
-for name, curve in curves.items():
+for name, curve in shallow_curves.items():
     before, after = curve.watched[0]
     print(f"{name}: {before} different neurons of 32 before, {after} after; accuracy {curve.validation_accuracy[0, -1]:.2f}")
 
@@ -847,7 +861,7 @@ def dead_in_hidden_layers(model):
     return [dead_share(values) for values in probes.activations(model, x_validation, hidden).values()]
 
 
-curves = compare.train(
+rate_curves = compare.train(
     {f"learning rate {rate}": lambda rate=rate: two_hidden_layers(rate) for rate in (0.001, 0.01, 0.1)},
     (x_train, labels),
     (x_validation, validation_labels),
@@ -855,14 +869,14 @@ curves = compare.train(
     seeds=[lab.seed],
     watch=dead_in_hidden_layers,
 )
-for name, curve in curves.items():
+for name, curve in rate_curves.items():
     before, after = (" and ".join(f"{share:.0%}" for share in found) for found in curve.watched[0])
     print(f"{name}: dead in the two hidden layers {before} before, {after} after 60 steps", end="; ")
     print(f"accuracy {curve.validation_accuracy[0, -1]:.2f}")
 
 # %% [markdown]
-# With the largest rate most neurons die within sixty steps, and no number of further steps brings them back. When a loss stands still,
-# count the dead, and think of the learning rate.
+# With the largest rate most neurons die within sixty steps, and hardly one comes back. When a loss stands still, count the dead, and
+# think of the learning rate.
 #
 # ## 9 · The same network from each start
 #
@@ -980,27 +994,32 @@ optimisers = {
     "SGD": (keras.optimizers.SGD(0.01), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
     "Adam": (keras.optimizers.Adam(0.01), (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)),
 }
-maps = {}
-for name, (optimiser, rates) in optimisers.items():
+
+
+def loss_map(optimiser, rates):
+    """Training loss after 50 steps: (factors, rates) array; inf or nan where it overflowed."""
     h = inputs = keras.Input(x_train.shape[1:])
     h = layers.Flatten()(h)
     for _ in range(10):
         h = layers.Dense(64, activation="relu")(h)
     model = begin(compiled(keras.Model(inputs, layers.Dense(4)(h)), optimiser), he)
     first_weights = model.get_weights()
-    maps[name] = np.full((len(factors), len(rates)), np.nan)
-    for row, factor in enumerate(factors):
-        for column, rate in enumerate(rates):
-            model.set_weights([factor * w for w in first_weights])
-            for variable in optimiser.variables:
-                variable.assign(keras.ops.zeros_like(variable))
-            optimiser.learning_rate = rate
-            losses = []
-            for chosen in compare.batches(len(labels), 64, 50, seed=lab.seed):
-                losses.append(model.train_on_batch(x_train[chosen], labels[chosen], return_dict=True)["loss"])
-                if not np.isfinite(losses[-1]):
-                    break
-            maps[name][row, column] = np.mean(losses[-15:])
+    found = np.full((len(factors), len(rates)), np.nan)
+    for row, column in np.ndindex(found.shape):
+        model.set_weights([factors[row] * w for w in first_weights])
+        for variable in optimiser.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        optimiser.learning_rate = rates[column]
+        losses = []
+        for chosen in compare.batches(len(labels), 64, 50, seed=lab.seed):
+            losses.append(model.train_on_batch(x_train[chosen], labels[chosen], return_dict=True)["loss"])
+            if not np.isfinite(losses[-1]):
+                break
+        found[row, column] = np.mean(losses[-15:])
+    return found
+
+
+maps = {name: loss_map(optimiser, rates) for name, (optimiser, rates) in optimisers.items()}
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 4), sharey=True)

@@ -61,7 +61,7 @@ def test_batches_use_every_example_before_any_comes_again():
 
 
 def test_a_model_that_diverges_ends_in_nan_and_the_others_go_on(problem):
-    curves = compare.train({"wild": maker(1e38), "tame": maker(0.1)}, problem, problem, steps=8, every=4)
+    curves = compare.train({"wild": maker(float("inf")), "tame": maker(0.1)}, problem, problem, steps=8, every=4)
     assert np.isfinite(curves["wild"].loss[0, 0])
     assert np.isnan(curves["wild"].loss[0, -1])
     assert np.isfinite(curves["tame"].loss).all()
