@@ -1,5 +1,7 @@
 """Figures that more than one lab draws: one message each, colours that colour-blind readers can tell apart."""
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -149,3 +151,64 @@ def pairs(values, names, label):
     axis.set_xlabel(label)
     axis.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=2)
+
+
+def by_layer(values, label, axis=None, styles=None):
+    """One line for each network: a quantity against the layer, on a logarithmic scale.
+
+    A line ends with a cross where its values stop being finite positive numbers.
+
+    Parameters
+    ----------
+    values : dict of str to (layers,) array
+        Name -> the quantity after layer 1, 2, …
+    label : str
+        Of the quantity, with its unit.
+    axis : matplotlib axis, optional
+        Where to draw; a new figure otherwise.
+    styles : dict of str to dict, optional
+        Name -> options of ``axis.plot`` for this line.
+    """
+    axis = axis or plt.subplots()[1]
+    longest = max(len(line) for line in values.values())
+    for (name, line), colour in zip(values.items(), cycle(COLOURS), strict=False):
+        line = np.asarray(line, float)
+        shown = np.isfinite(line) & (line > 0)
+        n = len(line) if shown.all() else int(np.argmin(shown))
+        style = {"color": colour, **(styles or {}).get(name, {})}
+        axis.plot(np.arange(1, n + 1), line[:n], label=name, **style)
+        if 0 < n < len(line):
+            axis.plot(n, line[n - 1], "x", markersize=9, markeredgewidth=2, color=style["color"])
+    axis.set(xlabel="layer", ylabel=label, yscale="log", xlim=(0.5, longest + 0.5))
+    axis.xaxis.get_major_locator().set_params(integer=True)
+
+
+def training_curves(curves, smooth=20):
+    """Training loss by step and validation accuracy at each check, for models trained by :func:`utils.compare.train`.
+
+    A line is the mean over the seeds, a band reaches from the lowest to the highest. A cross ends the line of a model
+    whose loss stopped being a number.
+
+    Parameters
+    ----------
+    curves : dict of str to utils.compare.Curves
+    smooth : int
+        The training loss is averaged over so many steps.
+    """
+    _, axes = plt.subplots(1, 2, figsize=(9.5, 3.6))
+    for (name, curve), colour in zip(curves.items(), cycle(COLOURS), strict=False):
+        steps = np.arange(1, curve.loss.shape[1] + 1)
+        for axis, x, lines in (
+            (axes[0], steps, curve.smooth_loss(smooth)),
+            (axes[1], curve.steps, curve.validation_accuracy),
+        ):
+            good = np.isfinite(lines).all(axis=0)
+            n = len(x) if good.all() else int(np.argmin(good))
+            axis.plot(x[:n], lines[:, :n].mean(axis=0), color=colour, label=name)
+            if len(lines) > 1:
+                axis.fill_between(x[:n], lines[:, :n].min(axis=0), lines[:, :n].max(axis=0), color=colour, alpha=0.2)
+            if 0 < n < len(x):
+                axis.plot(x[n - 1], lines[:, n - 1].mean(), "x", markersize=9, markeredgewidth=2, color=colour)
+    axes[0].set(xlabel="step", ylabel="training loss (nats)")
+    axes[1].set(xlabel="step", ylabel="validation accuracy", ylim=(0, 1))
+    axes[1].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,0 +1,173 @@
+"""Look into a Keras model layer by layer: the activations that leave a layer, the gradients that arrive at its weights.
+
+A probe changes nothing in the model. All is written in Keras and runs on each of its back ends; what differs between
+them, the gradient itself, stands in the three short functions at the end.
+"""
+
+import keras
+import numpy as np
+
+STATISTICS = np.dtype([("name", "U40"), ("mean", "f8"), ("std", "f8"), ("rms", "f8"), ("zeros", "f8"), ("dead", "f8")])
+
+
+def weighted_layers(model):
+    """The layers of a model that have a kernel (dense layers and convolutions), in order.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of keras.Layer
+    """
+    return [layer for layer in model.layers if getattr(layer, "kernel", None) is not None]
+
+
+def activations(model, x, layers=None, training=False):
+    """What leaves each layer, its activation function included.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional or Sequential.
+    x : array
+        A batch, as the model takes it; all of it goes through the model at once.
+    layers : sequence of keras.Layer, optional
+        Those to look at; by default :func:`weighted_layers`.
+    training : bool
+        Dropout and batch normalisation as in training; what the layers keep count of is put back.
+
+    Returns
+    -------
+    dict of str to (n, ...) array
+        By the layer's name.
+    """
+    chosen = weighted_layers(model) if layers is None else list(layers)
+    looker = keras.Model(model.inputs, [layer.output for layer in chosen])
+    with _put_back(model):
+        outputs = looker(keras.ops.convert_to_tensor(x), training=training)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return {layer.name: keras.ops.convert_to_numpy(output) for layer, output in zip(chosen, outputs, strict=True)}
+
+
+def statistics(values):
+    """Figures that describe each layer's activations.
+
+    Parameters
+    ----------
+    values : dict of str to (n, ..., units) array
+        What :func:`activations` returns, or arrays by any other name.
+
+    Returns
+    -------
+    (layers,) structured array
+        ``name``; ``mean``; ``std``; ``rms``, the root of the mean square; ``zeros``, the share of values that are 0;
+        ``dead``, the share of units (neurons, or channels of a convolution) that are 0 for every input at every place.
+
+    Examples
+    --------
+    >>> table = statistics({"dense": np.array([[0.0, 3.0], [0.0, 0.0]])})
+    >>> float(table["mean"][0]), float(table["rms"][0]), float(table["zeros"][0]), float(table["dead"][0])
+    (0.75, 1.5, 0.75, 0.5)
+    """
+    rows = []
+    for name, array in values.items():
+        array = np.asarray(array, "float64")  # squares of what a float32 holds may overflow
+        with np.errstate(all="ignore"):
+            rms = np.sqrt(np.mean(np.square(array)))
+            dead = np.mean(np.all(array == 0, axis=tuple(range(array.ndim - 1))))
+            rows.append((name, array.mean(), array.std(), rms, np.mean(array == 0), dead))
+    return np.array(rows, STATISTICS)
+
+
+def gradients(model, x, y, layers=None, training=True):
+    """Gradients of the compiled loss with respect to the kernels.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled with one loss; penalties on weights are left out.
+    x, y : array
+        A batch and its labels.
+    layers : sequence of keras.Layer, optional
+        Those to look at, each with a kernel; by default :func:`weighted_layers`.
+    training : bool
+        Dropout and batch normalisation as in a training step; what the layers keep count of is put back.
+
+    Returns
+    -------
+    dict of str to array
+        Of the kernel's shape, by the layer's name.
+    """
+    chosen = weighted_layers(model) if layers is None else list(layers)
+    loss_function = keras.losses.get(model.loss)
+    x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+
+    def loss(outputs):
+        return keras.ops.mean(loss_function(y, outputs))
+
+    backend = keras.backend.backend()
+    with _put_back(model):
+        found = _GRADIENTS[backend](model, x, loss, [layer.kernel for layer in chosen], training)
+    return {layer.name: keras.ops.convert_to_numpy(g) for layer, g in zip(chosen, found, strict=True)}
+
+
+def gradient_norms(model, x, y, layers=None, training=True):
+    """Length (root of the sum of squares) of each layer's gradient; the arguments are those of :func:`gradients`.
+
+    Returns
+    -------
+    dict of str to float
+    """
+    found = gradients(model, x, y, layers, training)
+    return {name: float(np.sqrt(np.sum(np.square(g, dtype="float64")))) for name, g in found.items()}
+
+
+class _put_back:
+    """Moving averages and states of random generators as they were, whatever a pass in training mode did to them."""
+
+    def __init__(self, model):
+        self.variables = model.non_trainable_variables
+
+    def __enter__(self):
+        self.kept = [keras.ops.convert_to_numpy(v).copy() for v in self.variables]
+
+    def __exit__(self, *error):
+        for variable, value in zip(self.variables, self.kept, strict=True):
+            variable.assign(value)
+
+
+# What each back end does in its own way: the gradient of loss(model(x)) with respect to the variables.
+
+
+def _tensorflow(model, x, loss, variables, training):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        value = loss(model(x, training=training))
+    return tape.gradient(value, [v.value for v in variables])
+
+
+def _torch(model, x, loss, variables, training):
+    import torch
+
+    value = loss(model(x, training=training))
+    return [g.detach() for g in torch.autograd.grad(value, [v.value for v in variables])]
+
+
+def _jax(model, x, loss, variables, training):
+    import jax
+
+    trainable = model.trainable_variables
+    state = [v.value for v in model.non_trainable_variables]
+    places = [next(i for i, v in enumerate(trainable) if v is variable) for variable in variables]
+
+    def value(values):
+        return loss(model.stateless_call(values, state, x, training=training)[0])
+
+    found = jax.grad(value)([v.value for v in trainable])
+    return [found[i] for i in places]
+
+
+_GRADIENTS = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}
