@@ -7,8 +7,10 @@
 # equal to Keras' to 1e-5, with padding, stride, dilation, channels and pooling, and the tools that measure what
 # it can see and what moves with the image.
 #
-# **Time:** 200 minutes of work, 1 minute of CPU · **Before:** lab 00, Python and NumPy ·
+# **Time:** 300 minutes of work, 1 minute of CPU · **Before:** lab 00, Python and NumPy ·
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/your-name/neural-networks-for-computer-vision/blob/main/labs/02_convolution.ipynb)
+#
+# It falls into three sittings: sections 1 to 3, sections 4 and 5, sections 6 to 10.
 #
 # **Papers:** LeCun et al. 1998, Proc. IEEE 86, 2278 (convolutional networks); Turin 1960, IRE Trans. Inf. Theory 6, 311 (matched
 # filters); Dumoulin & Visin 2016, arXiv:1603.07285 (the arithmetic of convolution); Luo et al. 2016, NeurIPS (receptive fields)
@@ -61,7 +63,8 @@ shuffled = rng.permutation(hubble.ravel()).reshape(hubble.shape)
 
 patch = (slice(200, 456), slice(350, 606))
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4))
-for axis, (name, image) in zip(axes, {"Hubble": hubble[patch], "Moon": moon, "Hubble, shuffled": shuffled[patch]}.items(), strict=True):
+panels = {"Hubble": hubble[patch], "Moon": moon, "Hubble, shuffled": shuffled[patch]}
+for axis, (name, image) in zip(axes, panels.items(), strict=True):
     axis.imshow(np.sqrt(image))
     axis.set(title=name, xlabel="x (pixels)")
 axes[0].set_ylabel("y (pixels)");
@@ -154,8 +157,9 @@ print(f"whole Hubble picture: neighbours {hubble_neighbours:.3f}, 40 columns apa
 
 # %% [markdown]
 # *Figure: autocorrelation against shift.* Locality: next neighbours are almost the same, and beyond 30 pixels, larger than
-# most galaxies here, nothing is left. Translation invariance: the two halves, which share no pixel, have nearly the same
-# curve. In the shuffled picture neighbours know nothing of each other: locality is gone, although it has the same pixels. The Moon
+# most galaxies here, nothing is left. Translation invariance: the two halves, which share no pixel, have curves of the same
+# shape. They are not equal (at a shift of 4 columns 0.62 and 0.54), as a few large galaxies happen to lie on the left; the Moon's is
+# another thing altogether. In the shuffled picture neighbours know nothing of each other: locality is gone, although it has the same pixels. The Moon
 # is one large thing, so its pixels know of each other from far away.
 #
 # A layer that uses what we have just seen looks at a small window, and computes the same sum with the same weights in every
@@ -165,8 +169,9 @@ print(f"whole Hubble picture: neighbours {hubble_neighbours:.3f}, 40 columns apa
 #
 # A galaxy that forms stars shines in **emission lines** of its hot gas, at wavelengths known from the laboratory. The
 # expansion of the universe stretches all of them by the same factor, $1 + z$, where $z$ is the redshift. These spectra are
-# simulated, with the real lines. Their pixels are steps in the logarithm of the wavelength, as in the Sloan survey: so a
-# redshift moves all lines by the same number of pixels, and every line is as wide as any other. Translation invariance again!
+# simulated, with the real lines. Their pixels are steps in the logarithm of the wavelength, as in the Sloan survey, and
+# $\log \lambda (1 + z) = \log \lambda + \log (1 + z)$: so a redshift moves all lines by the same number of pixels, and every line is
+# as wide as any other. Translation invariance again! The numbers below the figure show it.
 
 # %%
 wavelength = spectra.log_wavelengths()  # (3841,), vacuum wavelengths in ångström
@@ -183,7 +188,12 @@ for name in ("[O II] 3729", "Hβ", "[O III] 5007", "Hα", "[S II] 6716"):
 axes[0].set(ylabel="flux density\n(1e-17 erg/s/cm²/Å)", ylim=(-8, 65), title="A bright galaxy at redshift 0.12")
 axes[0].legend(loc="upper right")
 axes[1].plot(wavelength, noise, linewidth=0.8)
-axes[1].set(xlabel="wavelength (Å, vacuum)", ylabel="noise σ", ylim=(0, None));
+axes[1].set(xlabel="wavelength (Å, vacuum)", ylabel="noise σ", ylim=(0, None))
+
+for name in ("[O II] 3729", "Hβ", "Hα"):
+    rest, at = spectra.LINES[name], spectra.LINES[name] * 1.12
+    moved = spectra.pixel(wavelength, at) - spectra.pixel(wavelength, rest)
+    print(f"redshift 0.12 moves {name} by {at - rest:.0f} Å, that is by {moved:.0f} pixels")
 
 # %% [markdown]
 # *Figure: a spectrum, and below it the standard deviation of its noise.* The spikes in the noise are lines of our own
@@ -208,6 +218,8 @@ axes[1].set(xlabel="wavelength (Å, vacuum)", ylabel="noise σ", ylim=(0, None))
 def correlate(signal, kernel):
     """Correlation of a signal with a kernel, where the kernel lies on the signal with all of its weights.
 
+    Without a loop over the pixels.
+
     Parameters
     ----------
     signal : (pixels,) array
@@ -227,7 +239,7 @@ def correlate(signal, kernel):
 
 
 def convolve(signal, kernel):
-    """Convolution of a signal with a kernel, at the same places.
+    """Convolution of a signal with a kernel, at the same places, without a loop over the pixels.
 
     Parameters
     ----------
@@ -261,7 +273,8 @@ check("2.2", correlate, convolve)
 kernel = np.array([0.5, 1.0, -2.0, 0.0, 3.0])
 signal = rng.normal(size=60)
 
-with keras.device("cpu:0"):  # a GPU may round what it multiplies to 10 bits (TF32): faster, but too coarse to compare here
+# On the CPU: a GPU may round what it multiplies to 10 bits (TF32), faster, but too coarse to compare.
+with keras.device("cpu:0"):
     neuron = layers.Dense(1, use_bias=False)
     neuron.build((None, 5))
     neuron.set_weights([kernel[:, None]])
@@ -341,7 +354,7 @@ flux = spectra.render(faint, wavelength, rng)
 flux -= median_filter(flux, size=(1, 151))
 
 line_shape = np.exp(-0.5 * (np.arange(-6, 7) / spectra.line_width(85.0)) ** 2)  # (13,)
-example = np.argsort(faint["halpha"])[200]
+example = np.argsort(faint["halpha"])[350]  # one of the brighter ones
 strength, error = matched_filter(flux[example], noise, line_shape)
 
 figure, axes = plt.subplots(3, 1, figsize=(9, 5.4), sharex=True)
@@ -362,7 +375,8 @@ axes[2].set_xlabel("wavelength (Å, vacuum)");
 # %% [markdown]
 # *Figure: a faint spectrum without its continuum; the same in units of the noise; and after the matched filter. Triangles
 # mark the true lines, a circle the highest point.* The flux is highest wherever the night sky is loud. The filter gathers what
-# a line has spread over several pixels, and the lines stand out.
+# a line has spread over several pixels, and the strongest lines stand out. The weak ones stay among the peaks of the noise, of
+# which the highest reach 3 to 4.
 #
 # How often is the highest point within two pixels of a true line? **Predict** for four methods: the highest flux; the highest
 # ratio of flux to noise; a filter that does not know the noise; the matched filter.
@@ -407,8 +421,9 @@ def make_pieces(n, first, last, rng):
     place : (n,) array, the line's pixel (NaN where there is none)
     """
     place = np.r_[rng.uniform(first, last, n // 2), np.full(n - n // 2, np.nan)]
-    galaxies = spectra.draw_galaxies(n, rng, redshift=(0.005, 0.03), halpha=(40, 200))  # no line falls into the piece…
-    galaxies["redshift"][: n // 2] = piece[0] * 10 ** (spectra.STEP * place[: n // 2]) / spectra.LINES["Hβ"] - 1  # …but here
+    galaxies = spectra.draw_galaxies(n, rng, redshift=(0.005, 0.03), halpha=(40, 200))  # no line in the piece…
+    wanted = piece[0] * 10 ** (spectra.STEP * place[: n // 2])
+    galaxies["redshift"][: n // 2] = wanted / spectra.LINES["Hβ"] - 1  # …but in the first half, where Hβ is moved to its place
     flux = spectra.render(galaxies, piece, rng) / spectra.noise(piece)
     x = (flux - np.median(flux, axis=1, keepdims=True))[..., None].astype("float32")
     order = rng.permutation(n)
@@ -481,7 +496,8 @@ for (name, predicted), marker in zip(predictions.items(), "so", strict=True):
     for where, chosen in (("seen", seen_places), ("unseen", unseen_places)):
         # as many pieces with a line as without: the mean of the shares that are right in each group
         accuracies[name, where] = (predicted[chosen].mean() + (~predicted[nothing]).mean()) / 2
-    print(f"{name}: accuracy {accuracies[name, 'seen']:.3f} with lines on the left, {accuracies[name, 'unseen']:.3f} on the right")
+    left, right = accuracies[name, "seen"], accuracies[name, "unseen"]
+    print(f"{name}: accuracy {left:.3f} with lines on the left, {right:.3f} on the right")
 axis.set(xlabel="pixel of the line", ylabel="share of the lines recognised", ylim=(-0.02, 1.05))
 axis.legend(loc="center right");
 
@@ -534,6 +550,8 @@ figure.supylabel("flux / noise");
 # *Figure: the six test pieces on which the network was wrong and surest of it; a dotted line marks a true line.* Would you have
 # seen the lines? A matched filter is the best linear filter, but the faintest lines drown all the same.
 #
+# **A good place to stop.** Save the notebook; when you come back, run it from the top (less than a minute).
+#
 # ## 4 · Two dimensions
 #
 # In an image the window has rows and columns, and nothing else changes:
@@ -542,8 +560,9 @@ figure.supylabel("flux / noise");
 #
 # The convolution turns the kernel by half a turn: rows *and* columns are reversed.
 #
-# **Predict** with pencil and paper. Here is the lecture's example, five rows of five pixels. The kernel has 3 × 3 weights of 1/9:
-# the mean. What is the first number of the output? (A slide says 4.7. How do you see at once that this cannot be?)
+# **Predict** with pencil and paper. Here is an example from a lecture, five rows of five pixels. The kernel has 3 × 3 weights of
+# 1/9: the mean. What is the first number of the output? (The slide that showed this example had 4.7 in that place. How do you see at
+# once that this cannot be?)
 
 # %%
 lecture = np.array([[3, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2, 0, 0, 0, 1]])
@@ -570,6 +589,8 @@ stepper.play(lecture, mean_kernel)
 def correlate_image(image, kernel):
     """Correlation of an image with a kernel, at all places where the kernel lies inside the image.
 
+    Without a loop over the pixels.
+
     Parameters
     ----------
     image : (height, width) array, of float or of uint8
@@ -590,7 +611,7 @@ def correlate_image(image, kernel):
 
 
 def convolve_image(image, kernel):
-    """Convolution of an image with a kernel, at the same places.
+    """Convolution of an image with a kernel, at the same places, without a loop over the pixels.
 
     Parameters
     ----------
@@ -617,13 +638,13 @@ lecture_means = correlate_image(lecture, mean_kernel)
 print(lecture_means.round(1))
 printed = np.array([[1.7, 1.7, 1.7], [1.0, 1.2, 1.8], [1.1, 0.8, 1.3]])
 worked_example = np.sum(lecture_means.round(1) == printed)
-print(f"{worked_example} of the nine numbers are those of the lecture")
+print(f"{worked_example} of the nine numbers are right")
 
 # %% [markdown]
 # ### Turned or not
 #
 # On the Moon you see the difference between the two. The kernel subtracts the pixels on the left from those on
-# the right, so it makes a relief: where the brightness rises in one direction it is bright, in the other dark.
+# the right, so it makes a relief: where the brightness rises to the right, the correlation is bright; where it falls, dark.
 #
 # **Predict:** How will the two results differ?
 
@@ -642,13 +663,14 @@ for axis in axes:
 
 # %% [markdown]
 # *Figure: a part of the Moon, its correlation and its convolution with the same asymmetric kernel.* One is the negative of the
-# other, for this kernel turned by half a turn is its own negative: where the one rises, the other falls. A kernel that does
+# other, for this kernel turned by half a turn is its own negative. A kernel that does
 # not change when it is turned, such as a mean or a Gaussian, shows no difference at all. So test your code with one that does.
 #
 # ### Edges, spots, blur
 #
-# Four classical kernels on the Hubble picture. `relief` and its transpose answer to edges, upright and lying ones (the Sobel kernels);
-# together they give the size of the gradient in whatever direction. The **Laplacian**, the sum of four neighbours minus
+# Four classical kernels on the Hubble picture. `relief` and its transpose answer to edges, upright and lying ones (they are known as
+# the Sobel kernels); together they give the size of the **gradient**, that is, how steeply the brightness rises, in whatever
+# direction. The **Laplacian**, the sum of four neighbours minus
 # four times the middle, answers to spots. A Gaussian blurs.
 
 # %%
@@ -669,7 +691,11 @@ plotting.gallery(list(panels.values()), list(panels), columns=4, size=2.4);
 
 # %% [markdown]
 # *Figure: a part of the Hubble picture, its edges, blurred, and its spots.* The Laplacian alone would answer to every grain of the
-# noise; after the blur it answers to galaxies. Two kernels one after the other: the first step towards a deep network.
+# noise; after the blur it answers to what is about as large as the blur: small sources, and still some clumps of noise. The large
+# galaxies answer weakly.
+#
+# Two kernels one after the other are not yet a deep network. Together they are a single kernel of 11 × 11 weights, as sums of
+# sums are sums. Only an activation in between, such as `relu`, makes them more than that.
 #
 # **Predict:** By how much does the mean of 3 × 3 pixels lower the noise? Try it on a simulated sky, and on the sky of the Hubble
 # picture. (As in lab 00, the scatter comes from the median absolute deviation, which galaxies hardly touch.)
@@ -699,7 +725,8 @@ for name, image in (("independent noise", white_sky), ("Hubble picture", hubble)
 # - **dilation**: the distance of the pixels that a kernel's weights look at. A kernel of 3 weights with dilation 2 looks at
 #   pixels 0, 2 and 4, so it reaches over 5: in general over $d\,(k-1) + 1$ pixels.
 #
-# The rules for "same" are TensorFlow's: with stride $s$ the output has $\lceil N / s \rceil$ pixels (rounded up). As many
+# Keras leaves the arithmetic to another library, its **back end**: TensorFlow, JAX or PyTorch. The rules for "same" are those of
+# TensorFlow, whatever the back end: with stride $s$ the output has $\lceil N / s \rceil$ pixels (rounded up). As many
 # zeros are put in as the last place needs, half of them before and half behind, and if their number is odd, the odd one
 # behind.
 #
@@ -795,6 +822,8 @@ check("2.5", output_size, same_padding, count_parameters)
 print(f"{count_parameters(5, 5, 1, 64)} parameters, and the size of the image does not matter")
 
 # %% [markdown]
+# **The second good place to stop.** What comes next puts everything so far together.
+#
 # ## 6 · The whole layer
 #
 # Now put it together: a **batch** of images, with channels, and several kernels, as every framework has it. Let $n$ be the
@@ -802,15 +831,24 @@ print(f"{count_parameters(5, 5, 1, 64)} parameters, and the size of the image do
 #
 # $$\text{out}_{n,y,x,f} = b_f + \sum_{i,j,c} \text{in}_{n,\;s y + d i,\;s x + d j,\;c}\;\; k_{i,j,c,f} .$$
 #
-# A correlation: nothing is turned round. One way that needs no loop over pixels: pad, take windows as large as the kernel *reaches*,
-# of these every $s$-th place and inside them every $d$-th pixel, and let `np.einsum` do the sum. It names every axis by a letter
-# and sums over the letters that are not in the result: `np.einsum("ab,b->a", matrix, vector)` is the product of a matrix and a
-# vector. Another way: a loop over the few weights of the kernel, each of which multiplies a shifted image.
+# A correlation: nothing is turned round. It is a large step from section 4, so here are two ways; take the one you like. Both need
+# no loop over the pixels, and both begin with the zeros (`np.pad`), where there are to be any. Get stride 1 and dilation 1 right first.
+#
+# **A loop over the few weights.** The weights `kernels[i, j]` are a small matrix (channels, filters), and they meet every place of
+# one shifted image: `shifted_images @ kernels[i, j]` is the sum over $c$ for all places at once. Add these up over $i$ and $j$, and
+# the biases at the end. Which rows and columns does the image shifted by $(d i, d j)$ begin with, with which step, and how many?
+#
+# **Windows.** `sliding_window_view(images, (3, 3), axis=(1, 2))` slides along rows and columns alone, and puts the window's own axes
+# *last*: its result has the axes $(n, y, x, c, i, j)$. Take windows as large as the kernel *reaches*, of these every $s$-th place and
+# inside them every $d$-th pixel, and let `np.einsum` do the sum. It names every axis by a letter and sums over the letters that are
+# not in the result: `np.einsum("ab,b->a", matrix, vector)` is the product of a matrix and a vector.
 
 # %% exercise="2.6"
 # Exercise 2.6
 def conv2d(images, kernels, biases, stride=1, dilation=1, padding="valid"):
     """A convolutional layer as neural networks have it.
+
+    Without a loop over the pixels; one over the few weights of a kernel is fine.
 
     Parameters
     ----------
@@ -866,9 +904,11 @@ with keras.device("cpu:0"):
                     theirs = keras.ops.convert_to_numpy(layer(images))
                     yours = conv2d(images, *layer.get_weights(), stride, dilation, padding)
                     same_count += layer.count_params() == count_parameters(height, width, channels, filters)
-                    differences[padding, stride, dilation, channels, filters, height, width] = abs(yours - theirs).max()
+                    case = padding, stride, dilation, channels, filters, height, width
+                    differences[case] = abs(yours - theirs).max()
 layers_agree = sum(difference < 1e-5 for difference in [difference_1d, *differences.values()])
-print(f"{len(differences)} layers; largest difference between yours and Keras': {max(differences.values()):.0e}")
+largest = max(differences.values())
+print(f"{len(differences)} layers; largest difference between yours and Keras': {largest:.0e}")
 print(f"your number of parameters is right for {same_count} of them")
 
 # %% [markdown]
@@ -883,7 +923,9 @@ settings = {
     "same, stride 16": {"padding": "same", "stride": 16},
     "valid, dilation 12": {"dilation": 12},
 }
-outputs = [conv2d(moon[None, :, :, None], square, np.zeros(1), **options)[0, :, :, 0] for options in settings.values()]
+outputs = [
+    conv2d(moon[None, :, :, None], square, np.zeros(1), **options)[0, :, :, 0] for options in settings.values()
+]
 titles = [f"{name}: {image.shape[0]} × {image.shape[1]}" for name, image in zip(settings, outputs, strict=True)]
 plotting.gallery(outputs, titles, columns=4, size=2.4);
 
@@ -899,17 +941,24 @@ plotting.gallery(outputs, titles, columns=4, size=2.4);
 
 # %%
 colour = skimage.data.hubble_deep_field()[560:760, 400:620].astype(float)  # (200, 220, 3): red, green, blue
-mixtures = np.array([[1 / 3, 1, -1], [1 / 3, 0, 0], [1 / 3, -1, 1]]).reshape(1, 1, 3, 3)  # channel by row, kernel by column
+mixtures = np.array([[1 / 3, 1, -1], [1 / 3, 0, 0], [1 / 3, -1, 1]])  # channel by row, kernel by column
+mixtures = mixtures.reshape(1, 1, 3, 3)
 smoothing = np.zeros((9, 9, 3, 3))
 for channel in range(3):
     smoothing[:, :, channel, channel] = blur
 mixed = conv2d(conv2d(colour[None], mixtures, np.zeros(3)), smoothing, np.zeros(3), padding="same")[0]
-panels = [colour.astype("uint8"), np.sqrt(np.maximum(mixed[..., 0], 0)), np.clip(mixed[..., 1], -5, 25), np.clip(mixed[..., 2], -5, 25)]
-plotting.gallery(panels, ["Hubble", "mean of the colours", "red minus blue", "blue minus red"], columns=4, size=2.4);
+panels = {
+    "Hubble": colour.astype("uint8"),
+    "mean of the colours": np.sqrt(np.maximum(mixed[..., 0], 0)),
+    "red minus blue": np.clip(mixed[..., 1], -5, 25),
+    "blue minus red": np.clip(mixed[..., 2], -5, 25),
+}
+plotting.gallery(list(panels.values()), list(panels), columns=4, size=2.4);
 
 # %% [markdown]
 # *Figure: the picture in colour and three mixtures of its channels, smoothed.* One kernel answers to red galaxies, one to blue
-# ones. In a deeper layer the channels are no longer colours but whatever the layer before has found: edges, spots, arms.
+# ones. The bright galaxy near the top is a ring in both: in its middle all three colours are close to 255, the largest number that the
+# picture can hold, so their differences say nothing there. In a deeper layer the channels are no longer colours but whatever the layer before has found: edges, spots, arms.
 #
 # ### A trap
 #
@@ -920,7 +969,8 @@ plotting.gallery(panels, ["Hubble", "mean of the colours", "red minus blue", "bl
 image = keras.Input(shape=(512, 512, 1))
 for layer, code in ((layers.Conv2D(4, 5), "Conv2D(4, 5)   "), (layers.Conv2D(4, 5, 5), "Conv2D(4, 5, 5)")):
     height, width = layer(image).shape[1:3]
-    print(f"{code} kernel {layer.kernel_size}, stride {layer.strides}: {height} × {width} places, {layer.count_params()} parameters")
+    settings = f"kernel {layer.kernel_size}, stride {layer.strides}"
+    print(f"{code} {settings}: {height} × {width} places, {layer.count_params()} parameters")
 print("yours:", output_size(512, 5), "and", output_size(512, 5, stride=5))
 
 # %% [markdown]
@@ -930,7 +980,7 @@ print("yours:", output_size(512, 5), "and", output_size(512, 5, stride=5))
 # ## 7 · Pooling
 #
 # A stride keeps one place of many and forgets the others. **Pooling** summarises them: the image is cut into squares of $p \times
-# p$ pixels that do not overlap, and each becomes one number. The lecture names three, and the stride makes a fourth:
+# p$ pixels that do not overlap, and each becomes one number. Three ways are common, and the stride makes a fourth:
 #
 # - the sum (Keras has the mean, `AveragePooling2D`, which is the sum divided by $p^2$),
 # - the root of the sum of the squares,
@@ -978,17 +1028,23 @@ check("2.7", pool)
 
 # %%
 poolings = {"sum": "sum", "root": "root of the\nsum of squares", "max": "max", "first": "first (stride)"}
-spots = np.maximum(-correlate_image(blurred, laplacian), 0)
-pooled = [pool(spots[None, :, :, None], 8, how)[0, :, :, 0] for how in poolings]
-titles = [f"{name}\n{image.shape[0]} × {image.shape[1]}" for name, image in zip(poolings.values(), pooled, strict=True)]
-plotting.gallery([np.sqrt(spots), *map(np.sqrt, pooled)], ["spots of section 4", *titles], columns=5, size=1.9);
+spots = np.maximum(-correlate_image(blurred, laplacian), 0)[:88, :88]
+pooled = [pool(spots[None, :, :, None], 4, how)[0, :, :, 0] for how in poolings]
+titles = [
+    f"{name}\n{image.shape[0]} × {image.shape[1]}"
+    for name, image in zip(["spots of section 4", *poolings.values()], [spots, *pooled], strict=True)
+]
+panels = [np.sqrt(np.minimum(image, np.percentile(image, 99))) for image in [spots, *pooled]]  # or one spot outshines all
+plotting.gallery(panels, titles, columns=5, size=2.0);
 
-theirs = keras.ops.max_pool(spots[None, :, :, None].astype("float32"), 8, strides=8)
-print("largest difference to Keras' max pooling:", f"{abs(pooled[2] - keras.ops.convert_to_numpy(theirs)[0, :, :, 0]).max():.1e}")
+theirs = keras.ops.max_pool(spots[None, :, :, None].astype("float32"), 4, strides=4)
+difference = abs(pooled[2] - keras.ops.convert_to_numpy(theirs)[0, :, :, 0]).max()
+print(f"largest difference to Keras' max pooling: {difference:.1e}")
 
 # %% [markdown]
-# *Figure: the spots in the Hubble picture, negative values cut off, and four ways of pooling 8 × 8 of its pixels.* The stride
-# catches a galaxy or misses it, as luck has it. The maximum remembers *that* there was a spot, not where in the square it was.
+# *Figure: spots in a corner of the Hubble picture, negative values cut off, and four ways of pooling 4 × 4 of its pixels; each panel is
+# stretched by itself.* The stride catches a spot or misses it, as luck has it. The other three remember *that* there was a spot, not
+# where in the square it was. They look alike, since one spot makes most of a square's sum; what tells them apart comes in section 9.
 #
 # ## 8 · How far does it see?
 #
@@ -1035,8 +1091,10 @@ check("2.8", receptive_field)
 
 # %% [markdown]
 # You can *see* a receptive field: ask a network by how much a number in the middle of its output changes when a pixel of
-# the input does. That is a gradient, and Keras' back ends compute gradients for a living. Three networks of three
-# layers, each of 3 × 3 weights and 16 channels, with random weights; the square is what your function predicts.
+# the input does. That is a derivative, one for each pixel; all together are the **gradient**, and computing gradients is the daily
+# work of Keras' back end. Three networks of three layers, each of 3 × 3 weights and 16 channels, with random weights and without
+# activations; the number in the middle is the sum over the 16 channels, and the picture the mean of ten such networks. The square's
+# place is measured, its size is what your function predicts.
 
 # %%
 networks = {
@@ -1064,13 +1122,15 @@ def influence_on_the_middle(description, side, seed):
 fields_right = 0
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.7))
 for axis, (name, description) in zip(axes, networks.items(), strict=True):
-    influence = np.mean([influence_on_the_middle(description, 33, seed=100 * lab.seed + i) for i in range(10)], axis=0)
+    several = [influence_on_the_middle(description, 33, seed=100 * lab.seed + i) for i in range(10)]
+    influence = np.mean(several, axis=0)
     field, jump = receptive_field(description)
     rows = np.flatnonzero(influence.any(axis=1))
     measured = rows[-1] - rows[0] + 1
     fields_right += field == measured
     axis.imshow(np.sqrt(influence), cmap="magma")
-    axis.add_patch(Rectangle((rows[0] - 0.5, rows[0] - 0.5), field, field, fill=False, edgecolor="white", linewidth=1.5))
+    corner = rows[0] - 0.5, rows[0] - 0.5
+    axis.add_patch(Rectangle(corner, field, field, fill=False, edgecolor="white", linewidth=1.5))
     axis.set(title=f"{name}:\npredicted {field}, measured {measured}", xlabel="x (pixels)")
     inner = slice(rows[0] + field // 4, rows[-1] + 1 - field // 4)
     area, share = influence[inner, inner].size / field**2, influence[inner, inner].sum() / influence.sum()
@@ -1116,7 +1176,8 @@ frame_shift, height, width = 30, 150, 150
 figure, axes = plt.subplots(1, 2, figsize=(6, 3.2))
 for axis, corner, title in ((axes[0], 0, "first frame"), (axes[1], frame_shift, "second frame, moved by 30")):
     axis.imshow(np.sqrt(scene[corner : corner + height, corner : corner + width]))
-    axis.plot(114 - corner, 102 - corner, "o", markersize=30, markerfacecolor="none", markeredgecolor=plotting.COLOURS[1])
+    circle = {"markersize": 30, "markerfacecolor": "none", "markeredgecolor": plotting.COLOURS[1]}
+    axis.plot(114 - corner, 102 - corner, "o", **circle)
     axis.set_title(title)
 
 # %% [markdown]
@@ -1188,7 +1249,10 @@ def small_network(image):
 
 
 jumps = {"stride 1": 1, "stride 2": 2, "stride 4": 4, "small network, jump 4": 4}
-tested = {"small network, jump 4": small_network} | {f"stride {jump}": convolution_layer(jump) for jump in (1, 2, 4)}
+tested = {f"stride {jump}": convolution_layer(jump) for jump in (1, 2, 4)}
+tested["small network, jump 4"] = small_network
+# Between two multiples of the jump, the output is moved by the nearest whole number (round(0.5) is 0 in Python: halves go to the
+# even number).
 errors = {
     name: [equivariance_error(tested[name], scene, shift, round(shift / jump)) for shift in range(9)]
     for name, jump in jumps.items()
@@ -1220,17 +1284,20 @@ print(f"all other shifts: smallest error {min(in_between):.2f}")
 # **Predict** the order of the four ways of pooling, and what happens if we take the one largest value of the whole stamp.
 
 # %%
-stamps = datasets.load("hubble").test.images[:200].mean(axis=-1, keepdims=True)  # (200, 64, 64, 1), units of the noise
-kernels = [blur[:, :, None, None], -laplacian[:, :, None, None]]
-found_spots = np.maximum(conv2d(conv2d(stamps, kernels[0], np.zeros(1)), kernels[1], np.zeros(1)), 0)  # (200, 54, 54, 1)
+stamps = datasets.load("hubble").test.images[:200]  # (200, 64, 64, 3), units of the noise
+stamps = stamps.mean(axis=-1, keepdims=True)
+smoothed = conv2d(stamps, blur[:, :, None, None], np.zeros(1))
+found_spots = np.maximum(conv2d(smoothed, -laplacian[:, :, None, None], np.zeros(1)), 0)  # (200, 54, 54, 1)
 
 moves = np.arange(9)
 changes = {}
 for how in ("first", "max", "root", "sum", "largest of all"):
     kept = []
     for move in moves:
-        window = found_spots[:, 4 - move // 2 : 44 - move // 2, move : move + 40]  # moved by `move` columns and half as many rows
-        kept.append(window.max(axis=(1, 2, 3))[:, None] if how == "largest of all" else pool(window, 8, how).reshape(200, -1))
+        top = 4 - move // 2  # moved by `move` columns and half as many rows
+        window = found_spots[:, top : top + 40, move : move + 40]
+        largest = window.max(axis=(1, 2, 3), keepdims=True)
+        kept.append((largest if how == "largest of all" else pool(window, 8, how)).reshape(200, -1))
     lengths = np.linalg.norm(kept[0], axis=1)
     changes[how] = [np.median(np.linalg.norm(one - kept[0], axis=1) / lengths) for one in kept]
 
@@ -1240,12 +1307,15 @@ for (how, values), marker in zip(changes.items(), "osD^v", strict=True):
 axis.set(xlabel="shift of the galaxy (pixels)", ylabel="relative change (median)", ylim=(-0.02, None))
 axis.legend(ncols=2)
 pooling_ratio = changes["first"][2] / changes["max"][2]
-print(f"after a shift of 2 pixels: stride {changes['first'][2]:.2f}, max {changes['max'][2]:.2f}, sum {changes['sum'][2]:.2f}")
+for move in (2, 4, 8):
+    print(f"after a shift of {move} pixels:", ", ".join(f"{how} {values[move]:.2f}" for how, values in changes.items()))
 
 # %% [markdown]
 # *Figure: relative change of the pooled spots of 200 real galaxies when they move, for five ways of pooling.* At 1 the difference
-# is as long as the array itself. With the stride, two pixels are enough to get there. The sums and the maximum change
-# little by little: they forgive shifts that are small against their squares, and no others. The largest value of the whole stamp
+# is as long as the array itself. The order: with the stride, two pixels are enough to get there. The other three have by then
+# changed by four tenths, root, maximum and sum close together; further on the maximum is best and the sum worst, and at 8 pixels,
+# where each square shows what its neighbour showed before, all of them are at 1 or above. So pooling forgives shifts that are small
+# against its squares, and in part, and no others. The largest value of the whole stamp
 # stays, as long as the galaxy is in the frame: that is real invariance, and the shared kernel of section 3 owed its success to
 # it. The price: it no longer knows *where*.
 #
