@@ -86,7 +86,7 @@ class Skimmer:
             time.sleep(float(os.environ.get("COURSE_TEST_SLEEP", "0")))
         elif os.environ.get("COURSE_TEST_FAULT"):
             return result(1)
-        return result(0 if "raise NotImplementedError(\\\"Exercise" in text else MOST)
+        return result(0 if 'raise NotImplementedError(\\"Exercise' in text else MOST)
 
 
 def describe(setup):
