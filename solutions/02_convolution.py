@@ -158,8 +158,8 @@ print(f"whole Hubble picture: neighbours {hubble_neighbours:.3f}, 40 columns apa
 # %% [markdown]
 # *Figure: autocorrelation against shift.* Locality: next neighbours are almost the same, and beyond 30 pixels, larger than
 # most galaxies here, nothing is left. Translation invariance: the two halves, which share no pixel, have curves of the same
-# shape. They are not equal (at a shift of 4 columns 0.62 and 0.54), as a few large galaxies happen to lie on the left; the Moon's is
-# another thing altogether. In the shuffled picture neighbours know nothing of each other: locality is gone, although it has the same pixels. The Moon
+# shape. They are not equal (at a shift of 4 columns 0.62 and 0.54), as each half has galaxies of its own; the Moon's is another thing
+# altogether. In the shuffled picture neighbours know nothing of each other: locality is gone, although it has the same pixels. The Moon
 # is one large thing, so its pixels know of each other from far away.
 #
 # A layer that uses what we have just seen looks at a small window, and computes the same sum with the same weights in every
@@ -550,7 +550,7 @@ figure.supylabel("flux / noise");
 # *Figure: the six test pieces on which the network was wrong and surest of it; a dotted line marks a true line.* Would you have
 # seen the lines? A matched filter is the best linear filter, but the faintest lines drown all the same.
 #
-# **A good place to stop.** Save the notebook; when you come back, run it from the top (less than a minute).
+# **A good place to stop.** Save the notebook; when you come back, run it from the top (about a minute).
 #
 # ## 4 · Two dimensions
 #
@@ -1028,7 +1028,7 @@ check("2.7", pool)
 
 # %%
 poolings = {"sum": "sum", "root": "root of the\nsum of squares", "max": "max", "first": "first (stride)"}
-spots = np.maximum(-correlate_image(blurred, laplacian), 0)[:88, :88]
+spots = np.maximum(-correlate_image(blurred, laplacian), 0)[88:176, 100:188]
 pooled = [pool(spots[None, :, :, None], 4, how)[0, :, :, 0] for how in poolings]
 titles = [
     f"{name}\n{image.shape[0]} × {image.shape[1]}"
@@ -1042,7 +1042,7 @@ difference = abs(pooled[2] - keras.ops.convert_to_numpy(theirs)[0, :, :, 0]).max
 print(f"largest difference to Keras' max pooling: {difference:.1e}")
 
 # %% [markdown]
-# *Figure: spots in a corner of the Hubble picture, negative values cut off, and four ways of pooling 4 × 4 of its pixels; each panel is
+# *Figure: spots in a part of the Hubble picture, negative values cut off, and four ways of pooling 4 × 4 of its pixels; each panel is
 # stretched by itself.* The stride catches a spot or misses it, as luck has it. The other three remember *that* there was a spot, not
 # where in the square it was. They look alike, since one spot makes most of a square's sum; what tells them apart comes in section 9.
 #
