@@ -48,10 +48,10 @@ from utils.checks import check, hint, reference, solution
 # Before it has seen a single galaxy, a network has weights already: random numbers, drawn when it is made. That is its
 # **initialisation**. Nobody would think that it matters much, since training changes the weights anyway. Let us look.
 #
-# Below, one galaxy goes through 30 convolutions of 16 channels, each followed by a ReLU. Nothing is trained. The kernels are
-# drawn from a normal distribution of mean 0, and the three rows differ in nothing but its standard deviation σ. Each picture
-# is one channel, stretched from its own darkest to its own brightest pixel; the number above it is the **RMS** of the
-# channel, the root of the mean of the squares: how large its values are.
+# Below, one galaxy goes through 30 convolutions of 16 channels, each followed by a ReLU. Nothing is trained. The
+# kernels are drawn from a normal distribution of mean 0, and the three rows differ in nothing but its standard
+# deviation σ. Each picture is one channel, stretched from its own darkest to its own brightest pixel; the number above
+# it is the **RMS** of the channel, the root of the mean of the squares: how large its values are.
 
 # %% tags=["showcase"]
 data = datasets.load("morphology", seed=lab.seed)
@@ -91,19 +91,19 @@ for sigma in (0.01, np.sqrt(2 / (9 * 16)), 0.3):
 plotting.gallery(pictures, titles, columns=6, size=1.5);
 
 # %% [markdown]
-# *Figure: a galaxy and its channel of the largest contrast after 1, 5, 10, 20 and 30 layers, with kernels of σ = 0.01, 0.118
-# and 0.3.* The three rows look alike: the same galaxy, ever more smeared. The numbers do not. In the first row the values
-# shrink tenfold in each layer, in the last they grow, and only in the middle row they stay near 1, more or less. A computer's
-# single-precision numbers end at $3 \cdot 10^{38}$, and below $10^{-38}$ they lose their digits and become 0, which may show in
-# the last picture of the first row. Long before that, a network whose output is $10^{-30}$ for every galaxy has nothing to say, and
-# what it could learn from its mistakes, the gradient, is as small.
+# *Figure: a galaxy and its channel of the largest contrast after 1, 5, 10, 20 and 30 layers, with kernels of σ = 0.01,
+# 0.118 and 0.3.* The three rows look alike: the same galaxy, ever more smeared. The numbers do not. In the first row
+# the values shrink tenfold in each layer, in the last they grow, and only in the middle row they stay near 1, more or
+# less. A computer's single-precision numbers end at $3 \cdot 10^{38}$, and below $10^{-38}$ they lose their digits and
+# become 0, which may show in the last picture of the first row. Long before that, a network whose output is $10^{-30}$
+# for every galaxy has nothing to say, and what it could learn from its mistakes, the gradient, is as small.
 #
 # Where does the 0.118 come from? You will derive it.
 #
 # ## 2 · A product of thirty factors
 #
-# Take the simplest of all deep networks: one neuron a layer, no activation, all weights $w$. What goes in as $x$ comes out as
-# $w^{30} x$.
+# Take the simplest of all deep networks: one neuron a layer, no activation, all weights $w$. What goes in as $x$ comes
+# out as $w^{30} x$.
 #
 # **Predict:** How much is $w^{30}$ for $w = 0.5$, $0.9$, $1.1$, $2$?
 
@@ -112,9 +112,9 @@ for w in (0.5, 0.9, 1.0, 1.1, 2.0):
     print(f"{w} to the power of 30 is {w**30:.2g}")
 
 # %% [markdown]
-# Even 10 % off, a factor of about 20 is lost or gained. With many neurons the weights become matrices, and the size of what comes
-# out is again a product with one factor for each layer. Let us measure that factor. A **dense stack** is a list of weight
-# matrices; layer $l$ computes
+# Even 10 % off, a factor of about 20 is lost or gained. With many neurons the weights become matrices, and the size of
+# what comes out is again a product with one factor for each layer. Let us measure that factor. A **dense stack** is a
+# list of weight matrices; layer $l$ computes
 #
 # $$h_l = a_{l-1} W_l, \qquad a_l = \varphi(h_l), \qquad a_0 = x,$$
 #
@@ -157,8 +157,8 @@ def forward(x, weights, activation):
 check("6.1", forward)
 
 # %% [markdown]
-# Our galaxies are now lists of 1024 numbers: the r band, stretched, averaged to 32 × 32 pixels and scaled so that the mean of
-# their squares is 1. Thirty layers of 1024 neurons follow. First without activation.
+# Our galaxies are now lists of 1024 numbers: the r band, stretched, averaged to 32 × 32 pixels and scaled so that the
+# mean of their squares is 1. Thirty layers of 1024 neurons follow. First without activation.
 
 # %%
 n_neurons, n_layers, n_galaxies = 1024, 30, 100
@@ -197,28 +197,29 @@ plotting.by_layer(sizes, "RMS of the activations")
 plt.legend();
 
 # %% [markdown]
-# *Figure: RMS of the activations of 100 galaxies in each of 30 layers without activation function, on a logarithmic scale; a
-# cross marks the last layer that can be computed in single precision.* Straight lines: each layer multiplies by the same
-# factor. With σ = 1 the numbers overflow and the rest is `inf` and `nan`.
+# *Figure: RMS of the activations of 100 galaxies in each of 30 layers without activation function, on a logarithmic
+# scale; a cross marks the last layer that can be computed in single precision.* Straight lines: each layer multiplies
+# by the same factor. With σ = 1 the numbers overflow and the rest is `inf` and `nan`.
 #
 # ## 3 · The factor, calculated
 #
 # Neuron $j$ adds up $n$ products, $h_j = \sum_i x_i w_{ij}$. The weights are independent, with mean 0 and variance
-# $\sigma^2$; the $x_i$ are what they are. The mean of $h_j$ over many draws of the weights is 0. In its square, the mixed terms
-# $w_{ij} w_{kj}$ have mean 0 too, and what remains is
+# $\sigma^2$; the $x_i$ are what they are. The mean of $h_j$ over many draws of the weights is 0. In its square, the
+# mixed terms $w_{ij} w_{kj}$ have mean 0 too, and what remains is
 #
 # $$\langle h^2 \rangle = \sum_i x_i^2 \sigma^2 = n \sigma^2 \langle x^2 \rangle .$$
 #
-# The mean square grows by $n \sigma^2$ in each layer, the RMS by $\sqrt n \sigma$: with 1024 inputs by 0.32, 1 and 32 for the
-# three values above. It stays where it is for $\sigma^2 = 1/n$. Note what was *not* needed: that pixels are independent.
+# The mean square grows by $n \sigma^2$ in each layer, the RMS by $\sqrt n \sigma$: with 1024 inputs by 0.32, 1 and 32
+# for the three values above. It stays where it is for $\sigma^2 = 1/n$. Note what was *not* needed: that pixels are
+# independent.
 #
-# Now the activation. $h$ is the sum of many terms, so it is close to normally distributed, with mean 0 and mean square $q$. The
-# next layer receives $\varphi(h)$, with the mean square
+# Now the activation. $h$ is the sum of many terms, so it is close to normally distributed, with mean 0 and mean square
+# $q$. The next layer receives $\varphi(h)$, with the mean square
 #
 # $$\langle \varphi(h)^2 \rangle = \int \varphi(\sqrt q\, z)^2\, \frac{e^{-z^2/2}}{\sqrt{2\pi}}\, \mathrm d z .$$
 #
-# An integral is a sum over a fine grid of $z$, with weights $e^{-z^2/2}$ that are divided by their sum. Write this as a function, and
-# then the **recursion**: multiply by $n \sigma^2$, apply the activation, thirty times.
+# An integral is a sum over a fine grid of $z$, with weights $e^{-z^2/2}$ that are divided by their sum. Write this as a
+# function, and then the **recursion**: multiply by $n \sigma^2$, apply the activation, thirty times.
 #
 # **Predict:** Which part of the mean square does a ReLU let through? Which variance makes up for it?
 
@@ -291,8 +292,8 @@ check("6.2", (mean_square, mean_squares))
 #
 # $$\sigma^2 = \frac 2 n \qquad \text{(He et al. 2015).}$$
 #
-# Mind that this is about the mean *square*. The outputs of a ReLU have a positive mean, and their variance is smaller than
-# their mean square; the next layer adds up squares, not variances.
+# Mind that this is about the mean *square*. The outputs of a ReLU have a positive mean, and their variance is smaller
+# than their mean square; the next layer adds up squares, not variances.
 #
 # Now set the prediction beside a measurement.
 
@@ -318,38 +319,39 @@ axes[1].set(ylim=(1e-17, 1e2), ylabel="")
 axes[1].legend(loc="lower left");
 
 # %% [markdown]
-# *Figure: RMS of the activations in each layer, predicted (lines) and measured (dots), for four scales of the weights, with ReLU
-# on the left and tanh on the right.* The prediction fits, and it took no network at all. Only the dots of σ = 1 with ReLU stop,
-# where single precision ends.
+# *Figure: RMS of the activations in each layer, predicted (lines) and measured (dots), for four scales of the weights,
+# with ReLU on the left and tanh on the right.* The prediction fits, and it took no network at all. Only the dots of σ =
+# 1 with ReLU stop, where single precision ends.
 #
-# **Think:** With tanh, σ = 1 seems as good as $\sigma^2 = 2/n$: the RMS is 1 in all layers. What do the values look like?
-# (`forward(x, stack_with(1), np.tanh)[0]` shows you.) And what is the slope of tanh there?
+# **Think:** With tanh, σ = 1 seems as good as $\sigma^2 = 2/n$: the RMS is 1 in all layers. What do the values look
+# like? (`forward(x, stack_with(1), np.tanh)[0]` shows you.) And what is the slope of tanh there?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# Nearly all are +1 or −1: the neurons are **saturated**. What enters the tanh has an RMS of 32 after the first layer, and there
-# the slope of tanh is 0 for all practical purposes. A change of a weight changes nothing, except in the few neurons that
-# happen to be near zero. Section 4 shows what that does to gradients; it is not what most people expect.
+# Nearly all are +1 or −1: the neurons are **saturated**. What enters the tanh has an RMS of 32 after the first layer,
+# and there the slope of tanh is 0 for all practical purposes. A change of a weight changes nothing, except in the few
+# neurons that happen to be near zero. Section 4 shows what that does to gradients; it is not what most people expect.
 #
 # </details>
 
 # %% [markdown]
-# Nearly all of its values are +1 or −1: the tanh is **saturated**, and its slope there is 0. A healthy size of the activations
-# is necessary; it is not sufficient. To learn, a network also needs the way back.
+# Nearly all of its values are +1 or −1: the tanh is **saturated**, and its slope there is 0. A healthy size of the
+# activations is necessary; it is not sufficient. To learn, a network also needs the way back.
 #
 # ## 4 · The way back
 #
-# Training needs to know how the loss changes with each weight. It finds out from the last layer to the first, by the chain
-# rule. Let $\delta_l$ be the gradient with respect to $h_l$, what enters the activation of layer $l$. Then
+# Training needs to know how the loss changes with each weight. It finds out from the last layer to the first, by the
+# chain rule. Let $\delta_l$ be the gradient with respect to $h_l$, what enters the activation of layer $l$. Then
 #
 # $$\delta_l = \varphi'(h_l) \cdot \big(\delta_{l+1} W_{l+1}^\mathsf T\big), \qquad
 # \text{gradient with respect to } W_l = a_{l-1}^\mathsf T\, \delta_l .$$
 #
-# (· means element by element). At the last layer, where there is no next one, the gradient with respect to what leaves the network stands
-# in place of the bracket. Again one multiplication by a weight matrix in each layer, now by its transpose, and one factor $\varphi'$, the slope of the
-# activation. It can be had from what *leaves* the activation, $a = \varphi(h)$, which we have kept: the slope of tanh is
-# $1 - a^2$, that of a ReLU is 1 where $a > 0$ and 0 elsewhere.
+# (· means element by element). At the last layer, where there is no next one, the gradient with respect to what leaves
+# the network stands in place of the bracket. Again one multiplication by a weight matrix in each layer, now by its
+# transpose, and one factor $\varphi'$, the slope of the activation. It can be had from what *leaves* the activation,
+# $a = \varphi(h)$, which we have kept: the slope of tanh is $1 - a^2$, that of a ReLU is 1 where $a > 0$ and 0
+# elsewhere.
 
 # %% exercise="6.3"
 # Exercise 6.3
@@ -389,16 +391,16 @@ def backward(gradient, activations, weights, slope):
 check("6.3", backward)
 
 # %% [markdown]
-# The size of $\delta$ follows from the same argument as before. Each $\delta_l$ is a sum over the $n_\text{out}$ neurons that
-# the value goes *to*:
+# The size of $\delta$ follows from the same argument as before. Each $\delta_l$ is a sum over the $n_\text{out}$
+# neurons that the value goes *to*:
 #
 # $$\langle \delta_l^2 \rangle = \langle \varphi'^2 \rangle\; n_\text{out}\, \sigma^2\; \langle \delta_{l+1}^2 \rangle .$$
 #
 # For a ReLU the mean of $\varphi'^2$ is ½. So the way back wants $\sigma^2 = 2/n_\text{out}$, as the way forward wants
 # $2/n_\text{in}$.
 #
-# **Predict:** Thirty layers of tanh with σ = 1, where nearly every slope is 0. Do the gradients vanish on their way to the first
-# layer?
+# **Predict:** Thirty layers of tanh with σ = 1, where nearly every slope is 0. Do the gradients vanish on their way to
+# the first layer?
 
 # %%
 def relu_slope(a):
@@ -419,17 +421,17 @@ for title, name in (("ReLU", "σ = 0.01"), ("ReLU", "σ² = 2/n"), ("tanh", "σ�
     print(f"mean square slope in layer 15 {np.mean(slopes[title](layers_out[14]) ** 2):.2g}")
 
 # %% [markdown]
-# With tanh and σ = 1 the gradients do not vanish, they **explode**. Only about two of a hundred neurons have a slope worth
-# mentioning, but for these the weights are so large that $n \sigma^2 \langle \varphi'^2 \rangle \approx 17$, and the gradient
-# grows fourfold in each layer. Such a network is chaotic: after the least change of a galaxy, the signs at the end are as good as
-# drawn anew.
+# With tanh and σ = 1 the gradients do not vanish, they **explode**. Only about two of a hundred neurons have a slope
+# worth mentioning, but for these the weights are so large that $n \sigma^2 \langle \varphi'^2 \rangle \approx 17$, and
+# the gradient grows fourfold in each layer. Such a network is chaotic: after the least change of a galaxy, the signs at
+# the end are as good as drawn anew.
 #
 # ## 5 · The recipes
 #
-# What we found has names. A layer's **fan-in** is the number of inputs of one of its outputs, its **fan-out** the number of
-# outputs that one of its inputs goes to. For a dense layer these are the two sides of its matrix. For a convolution, count: an
-# output pixel is a sum over all kernel places and all input channels; and an input pixel goes to as many output pixels
-# as the kernel has places, in each output channel (with stride 1, away from the border).
+# What we found has names. A layer's **fan-in** is the number of inputs of one of its outputs, its **fan-out** the
+# number of outputs that one of its inputs goes to. For a dense layer these are the two sides of its matrix. For a
+# convolution, count: an output pixel is a sum over all kernel places and all input channels; and an input pixel goes to
+# as many output pixels as the kernel has places, in each output channel (with stride 1, away from the border).
 
 # %% exercise="6.4"
 # Exercise 6.4
@@ -470,8 +472,8 @@ check("6.4", fans)
 # The derivation asks for a mean of 0 and a variance, not for a normal distribution. A **uniform** distribution between
 # $-r$ and $r$ has the variance $r^2/3$, and does as well.
 #
-# **Predict:** Where inputs and outputs of a layer are equally many, He's kernels have √2 times the standard deviation of
-# Glorot's. In 30 layers with ReLU, what does that make?
+# **Predict:** Where inputs and outputs of a layer are equally many, He's kernels have √2 times the standard deviation
+# of Glorot's. In 30 layers with ReLU, what does that make?
 
 # %% exercise="6.5"
 # Exercise 6.5
@@ -511,7 +513,8 @@ def initialise(shape, recipe, rng, uniform=False):
 check("6.5", initialise)
 
 # %% [markdown]
-# Beside the library. In Keras an **initialiser** is handed to the layer by name or as an object, `kernel_initializer="he_normal"`.
+# Beside the library. In Keras an **initialiser** is handed to the layer by name or as an object,
+# `kernel_initializer="he_normal"`.
 
 # %%
 shape = (3, 3, 64, 128)
@@ -536,22 +539,23 @@ print("and", type(convolution.bias_initializer).__name__, "for the bias.")
 # The spreads agree. The largest values differ where yours are normally distributed: Keras cuts the tails of its normal
 # distributions off at two standard deviations, and widens the rest so that the variance is right again.
 #
-# Look at the last line. Keras' default is **Glorot**, not He, whatever the activation. With ReLU it loses a factor √2 of the RMS in
-# each layer where inputs and outputs are equally many: a factor of 33 000 in thirty layers, and one of four in four, which nobody
-# notices.
+# Look at the last line. Keras' default is **Glorot**, not He, whatever the activation. With ReLU it loses a factor √2
+# of the RMS in each layer where inputs and outputs are equally many: a factor of 33 000 in thirty layers, and one of
+# four in four, which nobody notices.
 #
 # ## 6 · Thirty matrices are one matrix
 #
-# The mean square is an average over all directions that a galaxy may point to in the space of its 1024 numbers. On average, He
-# and LeCun keep lengths. And each direction by itself? Without activation the stack is one matrix,
-# $W_1 W_2 \cdots W_{30}$. Its **singular values** are the factors by which it stretches or shrinks: a ball of
-# galaxies becomes an ellipsoid, and the singular values are its half-axes.
+# The mean square is an average over all directions that a galaxy may point to in the space of its 1024 numbers. On
+# average, He and LeCun keep lengths. And each direction by itself? Without activation the stack is one matrix,
+# $W_1 W_2 \cdots W_{30}$. Its **singular values** are the factors by which it stretches or shrinks: a ball of galaxies
+# becomes an ellipsoid, and the singular values are its half-axes.
 #
-# A matrix that keeps the length of *every* vector has orthogonal columns (or rows) of length 1. To draw one at random, all
-# directions equally likely: draw a matrix of normally distributed numbers and bring its columns to right angles. `np.linalg.qr`
-# does this, $A = Q R$, with orthonormal columns in $Q$ and an upper triangle $R$. One flaw has to be mended: the algorithm chooses
-# the signs of $Q$'s columns by a rule of its own, which makes some signs more likely than others. Multiply each column of $Q$ by
-# the sign of $R$'s diagonal element in that column; then all directions are equally likely (Mezzadri 2007).
+# A matrix that keeps the length of *every* vector has orthogonal columns (or rows) of length 1. To draw one at random,
+# all directions equally likely: draw a matrix of normally distributed numbers and bring its columns to right angles.
+# `np.linalg.qr` does this, $A = Q R$, with orthonormal columns in $Q$ and an upper triangle $R$. One flaw has to be
+# mended: the algorithm chooses the signs of $Q$'s columns by a rule of its own, which makes some signs more likely than
+# others. Multiply each column of $Q$ by the sign of $R$'s diagonal element in that column; then all directions are
+# equally likely (Mezzadri 2007).
 
 # %% exercise="6.6"
 # Exercise 6.6
@@ -602,17 +606,17 @@ axis.set(xlabel="singular values, from the largest", ylabel="stretched by", ysca
 axis.legend(loc="lower left");
 
 # %% [markdown]
-# *Figure: the 100 singular values of products of 1, 5 and 30 random matrices of 100 × 100, and of 30 orthogonal ones (dashed).*
-# The product of normal matrices is a needle: a few directions survive, and along most the galaxies lose all differences between
-# them. The product of orthogonal ones is orthogonal again. Nothing is lost (Saxe et al. 2014).
+# *Figure: the 100 singular values of products of 1, 5 and 30 random matrices of 100 × 100, and of 30 orthogonal ones
+# (dashed).* The product of normal matrices is a needle: a few directions survive, and along most the galaxies lose all
+# differences between them. The product of orthogonal ones is orthogonal again. Nothing is lost (Saxe et al. 2014).
 #
-# With an activation the theorem is gone: a ReLU sets half of the values to 0, whatever the matrix. Orthogonal kernels, times √2
-# for a ReLU, are a good start and no miracle.
+# With an activation the theorem is gone: a ReLU sets half of the values to 0, whatever the matrix. Orthogonal kernels,
+# times √2 for a ReLU, are a good start and no miracle.
 #
 # ## 7 · All starts, both ways
 #
-# Now all of them, with 1024 neurons in each of 30 layers, forward and back, with ReLU and with tanh. In such square layers
-# LeCun's and Glorot's recipe are the same. *Constant* gives all weights the value $1/n$.
+# Now all of them, with 1024 neurons in each of 30 layers, forward and back, with ReLU and with tanh. In such square
+# layers LeCun's and Glorot's recipe are the same. *Constant* gives all weights the value $1/n$.
 #
 # **Predict:** Which of the six keep both the activations and the gradients, with ReLU? With tanh?
 
@@ -667,11 +671,12 @@ for column, title in enumerate(activation_functions):
 figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper");
 
 # %% [markdown]
-# *Figure: RMS of the activations (top, read from left to right) and of the gradients (bottom, read from right to left) in 30
-# layers with ReLU (left) and tanh (right), for six starts. A cross marks the last layer before the numbers overflow.* With ReLU, He
-# and orthogonal × √2 keep both; LeCun's and Glorot's start lose both, slowly. With tanh it is LeCun, Glorot and orthogonal that do
-# well, and He's start lets the gradients grow a little. σ = 0.01 kills both, σ = 1 overflows with ReLU, so that no gradient can
-# be computed at all, and with tanh its gradients explode behind a perfectly normal RMS.
+# *Figure: RMS of the activations (top, read from left to right) and of the gradients (bottom, read from right to left)
+# in 30 layers with ReLU (left) and tanh (right), for six starts. A cross marks the last layer before the numbers
+# overflow.* With ReLU, He and orthogonal × √2 keep both; LeCun's and Glorot's start lose both, slowly. With tanh it is
+# LeCun, Glorot and orthogonal that do well, and He's start lets the gradients grow a little. σ = 0.01 kills both, σ = 1
+# overflows with ReLU, so that no gradient can be computed at all, and with tanh its gradients explode behind a
+# perfectly normal RMS.
 #
 # And the constant start? It looks healthy in all four panels.
 #
@@ -679,14 +684,15 @@ figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper"
 #
 # ### Weights that never part
 #
-# If all weights of a layer are equal, all its neurons compute the same, get the same gradient, and stay the same: a layer of 1024
-# neurons is worth one. A useful instrument is therefore one that counts the *different* neurons.
+# If all weights of a layer are equal, all its neurons compute the same, get the same gradient, and stay the same: a
+# layer of 1024 neurons is worth one. A useful instrument is therefore one that counts the *different* neurons.
 #
 # ### Neurons that are dead
 #
-# A ReLU whose input is negative for every galaxy gives 0 for every galaxy, and its slope is 0 too. No gradient reaches its weights: as
-# long as what enters it does not change, it stays as it is. Such a unit is **dead**. Here a **unit** is a neuron or, in a convolution, a channel, which is dead
-# if it is 0 at every place of every image. A second instrument measures their share.
+# A ReLU whose input is negative for every galaxy gives 0 for every galaxy, and its slope is 0 too. No gradient reaches
+# its weights: as long as what enters it does not change, it stays as it is. Such a unit is **dead**. Here a **unit** is
+# a neuron or, in a convolution, a channel, which is dead if it is 0 at every place of every image. A second instrument
+# measures their share.
 
 # %% exercise="6.7"
 # Exercise 6.7
@@ -745,9 +751,9 @@ def dead_share(activations):
 check("6.7", (distinct_neurons, dead_share))
 
 # %% [markdown]
-# First the weights. Three small networks learn to tell galaxies apart: 768 pixel values (16 × 16 in three bands), 32 neurons with a
-# ReLU, four outputs. In the first, both layers start constant; in the second, the hidden layer is constant and the output layer
-# random; in the third both are random.
+# First the weights. Three small networks learn to tell galaxies apart: 768 pixel values (16 × 16 in three bands), 32
+# neurons with a ReLU, four outputs. In the first, both layers start constant; in the second, the hidden layer is
+# constant and the output layer random; in the third both are random.
 #
 # **Predict:** How many different neurons do the three have after training?
 
@@ -800,18 +806,19 @@ for name, curve in shallow_curves.items():
     print(f"{name}: {before} different neurons of 32 before, {after} after; accuracy {curve.validation_accuracy[0, -1]:.2f}")
 
 # %% [markdown]
-# Where both layers start constant, the 32 neurons are copies and stay copies, however long you train. The second case is
-# instructive: random output weights are enough, for they hand a different gradient to each neuron. It is the *symmetry* that must be
-# broken. Zero biases break none, and need not.
+# Where both layers start constant, the 32 neurons are copies and stay copies, however long you train. The second case
+# is instructive: random output weights are enough, for they hand a different gradient to each neuron. It is the
+# *symmetry* that must be broken. Zero biases break none, and need not.
 #
 # **Think:** Between a random first and a random last layer lie two constant ones. Do the neurons of these two part?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# Those of the second do, thanks to the random layer behind them. Those of the first do not: they are equal, so they hand equal values
-# to the second; and each neuron of the second, whatever its own gradient, treats its inputs alike, so that the gradients which come
-# back to the first are equal too. A layer parts if its own weights or the next layer's differ. Two constant layers in a row are one too many.
+# Those of the second do, thanks to the random layer behind them. Those of the first do not: they are equal, so they
+# hand equal values to the second; and each neuron of the second, whatever its own gradient, treats its inputs alike, so
+# that the gradients which come back to the first are equal too. A layer parts if its own weights or the next layer's
+# differ. Two constant layers in a row are one too many.
 #
 # </details>
 
@@ -839,14 +846,14 @@ axis.set(xlabel="after this layer (0: the galaxies themselves)", ylabel="cosine 
 axis.legend(loc="lower right");
 
 # %% [markdown]
-# *Figure: cosine of the angle between two galaxies, after each layer of He's start with ReLU; 1 is the same direction.* He keeps the *size* of the
-# activations and not the *difference* between galaxies: deep inside, all galaxies point in nearly the same direction. A neuron is then on
-# for all of them or off for all of them, which is why the share of dead ones grows. More depth makes this worse, not better. Labs 07
-# and 08 are about two ways out.
+# *Figure: cosine of the angle between two galaxies, after each layer of He's start with ReLU; 1 is the same direction.*
+# He keeps the *size* of the activations and not the *difference* between galaxies: deep inside, all galaxies point in
+# nearly the same direction. A neuron is then on for all of them or off for all of them, which is why the share of dead
+# ones grows. More depth makes this worse, not better. Labs 07 and 08 are about two ways out.
 #
-# Training can kill as well: one step that is too large pushes a neuron's weights to where no galaxy reaches it. Three times the
-# same network with two hidden layers learns for 60 steps. Its optimiser is Adam, whose steps are about as large as the learning
-# rate, whatever the gradient.
+# Training can kill as well: one step that is too large pushes a neuron's weights to where no galaxy reaches it. Three
+# times the same network with two hidden layers learns for 60 steps. Its optimiser is Adam, whose steps are about as
+# large as the learning rate, whatever the gradient.
 
 # %%
 def two_hidden_layers(rate):
@@ -875,16 +882,16 @@ for name, curve in rate_curves.items():
     print(f"accuracy {curve.validation_accuracy[0, -1]:.2f}")
 
 # %% [markdown]
-# With the largest rate most neurons die within sixty steps, and hardly one comes back. When a loss stands still, count the dead, and
-# think of the learning rate.
+# With the largest rate most neurons die within sixty steps, and hardly one comes back. When a loss stands still, count
+# the dead, and think of the learning rate.
 #
 # ## 9 · The same network from each start
 #
-# So far no network has gone deep and learnt. This one has twelve convolutions of 16 channels, a dense layer, and nothing that helps
-# it (no batch normalisation, no shortcuts). It is trained from each start, on the same galaxies in the same order, for 200 steps of 32 galaxies.
-# The optimiser is **SGD**, stochastic gradient descent with momentum: it goes downhill by the learning rate times the (averaged)
-# gradient, so it feels how large a gradient is. The output layer gets a tenth of each start, so that a network whose activations
-# have a sound size begins by guessing.
+# So far no network has gone deep and learnt. This one has twelve convolutions of 16 channels, a dense layer, and
+# nothing that helps it (no batch normalisation, no shortcuts). It is trained from each start, on the same galaxies in
+# the same order, for 200 steps of 32 galaxies. The optimiser is **SGD**, stochastic gradient descent with momentum: it
+# goes downhill by the learning rate times the (averaged) gradient, so it feels how large a gradient is. The output
+# layer gets a tenth of each start, so that a network whose activations have a sound size begins by guessing.
 #
 # We compare accuracies on the validation set and leave the test set alone; nothing here is a final result.
 #
@@ -931,8 +938,9 @@ plotting.training_curves(curves)
 plt.gcf().axes[0].set_ylim(0, 2.2);
 
 # %% [markdown]
-# *Figure: training loss (mean of the last 20 steps) and validation accuracy of the same network from six starts.* He and orthogonal learn. The others stand at $\ln 4 = 1.386$, the loss of someone who knows nothing, or
-# close to it: σ = 0.01 and the constant start for good, Glorot's for as long as we have waited. σ = 1 has but a cross at step 0: its
+# *Figure: training loss (mean of the last 20 steps) and validation accuracy of the same network from six starts.* He
+# and orthogonal learn. The others stand at $\ln 4 = 1.386$, the loss of someone who knows nothing, or close to it: σ =
+# 0.01 and the constant start for good, Glorot's for as long as we have waited. σ = 1 has but a cross at step 0: its
 # first loss is a number with ten digits or more, and after one step it is `nan`.
 
 # %%
@@ -945,14 +953,14 @@ for axis, when, title in ((axes[0], 0, "before training"), (axes[1], 4, "after 2
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper");
 
 # %% [markdown]
-# *Figure: length of the gradient with respect to the weights of each layer (the thirteenth is the output), before and after
-# training; a line is missing where the gradient is 0 or the training broke off.* With He's start and the orthogonal one it is neither large
-# nor small, in all layers, and stays so. Glorot's is some sixty times smaller, √2 for each of twelve layers. σ = 1 begins with more than
-# $10^{10}$, and σ = 0.01 with $10^{-13}$: nothing but biases can move there, and with biases alone a network learns how frequent
-# the classes are.
+# *Figure: length of the gradient with respect to the weights of each layer (the thirteenth is the output), before and
+# after training; a line is missing where the gradient is 0 or the training broke off.* With He's start and the
+# orthogonal one it is neither large nor small, in all layers, and stays so. Glorot's is some sixty times smaller, √2
+# for each of twelve layers. σ = 1 begins with more than $10^{10}$, and σ = 0.01 with $10^{-13}$: nothing but biases can
+# move there, and with biases alone a network learns how frequent the classes are.
 #
-# The lines are flat, even those of the bad starts. The gradient for $W_l$ is $a_{l-1}^\mathsf T \delta_l$: from layer to layer $a$
-# shrinks one way and $\delta$ the other way, and their product is equally small everywhere.
+# The lines are flat, even those of the bad starts. The gradient for $W_l$ is $a_{l-1}^\mathsf T \delta_l$: from layer
+# to layer $a$ shrinks one way and $\delta$ the other way, and their product is equally small everywhere.
 #
 # What does He's start give in the real network?
 
@@ -961,30 +969,32 @@ untrained = probes.statistics(probes.activations(deep_network(he), x_train[:200]
 print("RMS after each convolution:", " ".join(f"{value:.2f}" for value in untrained["rms"][:-1]))
 
 # %% [markdown]
-# It wanders. Sixteen channels are few: the factor of a layer scatters about its mean, and a product of twelve such factors scatters a
-# good deal.
+# It wanders. Sixteen channels are few: the factor of a layer scatters about its mean, and a product of twelve such
+# factors scatters a good deal.
 #
-# **Think:** There is also a drift, which the scatter may hide. He's derivation counts $n = 3 \cdot 3 \cdot 16$ inputs for every neuron.
-# Which neurons have fewer?
+# **Think:** There is also a drift, which the scatter may hide. He's derivation counts $n = 3 \cdot 3 \cdot 16$ inputs
+# for every neuron. Which neurons have fewer?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# Those at the border: their kernels reach over the edge, where padding puts zeros. In an image of 8 × 8 pixels 28 of the 64 places
-# are at the border, and on average a neuron has $(22/24)^2 = 84\,\%$ of the nine places. On average over many draws, the mean square
-# sinks by that factor in each layer.
+# Those at the border: their kernels reach over the edge, where padding puts zeros. In an image of 8 × 8 pixels 28 of
+# the 64 places are at the border, and on average a neuron has $(22/24)^2 = 84\,\%$ of the nine places. On average over
+# many draws, the mean square sinks by that factor in each layer.
 #
 # </details>
 
 # %% [markdown]
-# Those at the border, where padding puts zeros: a formula for $n$ inputs does not know about that. Hold the thought until section 11.
+# Those at the border, where padding puts zeros: a formula for $n$ inputs does not know about that. Hold the thought
+# until section 11.
 #
 # ## 10 · Scale and learning rate
 #
-# Can a better learning rate not make up for a bad start? Here is a map. A dense network with ten hidden layers of 64 neurons starts from
-# He's weights times a factor, and is trained for 50 steps with a given learning rate, 42 times with plain SGD and 42 times with Adam,
-# which divides each weight's gradient by its usual size and so hardly notices how large gradients are. (SGD without momentum remembers
-# nothing, and for Adam we wipe its memory; so the same model can be used again and again.)
+# Can a better learning rate not make up for a bad start? Here is a map. A dense network with ten hidden layers of 64
+# neurons starts from He's weights times a factor, and is trained for 50 steps with a given learning rate, 42 times with
+# plain SGD and 42 times with Adam, which divides each weight's gradient by its usual size and so hardly notices how
+# large gradients are. (SGD without momentum remembers nothing, and for Adam we wipe its memory; so the same model can
+# be used again and again.)
 #
 # **Predict:** Where on the map of SGD can one learn? Is the map of Adam different?
 
@@ -1008,7 +1018,7 @@ def loss_map(optimiser, rates):
     for row, column in np.ndindex(found.shape):
         model.set_weights([factors[row] * w for w in first_weights])
         for variable in optimiser.variables:
-            variable.assign(keras.ops.zeros_like(variable))
+            variable.assign(np.zeros(variable.shape))
         optimiser.learning_rate = rates[column]
         losses = []
         for chosen in compare.batches(len(labels), 64, 50, seed=lab.seed):
@@ -1035,20 +1045,23 @@ axes[0].set_ylabel("weights, as multiples of He's")
 figure.colorbar(picture, ax=axes, label="training loss (nats)");
 
 # %% [markdown]
-# *Figure: training loss at the end of 50 steps, for seven scales of the first weights and six learning rates, with SGD and with Adam;
-# dark is bad, 1.39 is no knowledge at all.* With SGD one learns on an island around He's scale, and it is tilted: smaller weights
-# want larger steps, larger ones smaller steps. Off the island no learning rate helps. (Where a 1.39 stands among the `nan`s, the neurons
-# died before the loss could overflow.) Adam widens the island. The row 0.7 is Glorot's recipe: SGD learns little from it, Adam nearly as
-# much as from He's. At a quarter of He's weights Adam is as lost as SGD, for larger steps cannot make up for what does not arrive at the
-# output; and where activations explode, the loss is enormous, however small the steps.
+# *Figure: training loss at the end of 50 steps, for seven scales of the first weights and six learning rates, with SGD
+# and with Adam; dark is bad, 1.39 is no knowledge at all.* With SGD one learns on an island around He's scale, and it
+# is tilted: smaller weights want larger steps, larger ones smaller steps. Off the island no learning rate helps. (Where
+# a 1.39 stands among the `nan`s, the neurons died before the loss could overflow.) Adam widens the island. The row 0.7
+# is Glorot's recipe: SGD learns little from it, Adam nearly as much as from He's. At a quarter of He's weights Adam is
+# as lost as SGD, for larger steps cannot make up for what does not arrive at the output; and where activations explode,
+# the loss is enormous, however small the steps.
 #
-# So Adam *hides* a poor start, in networks that are not too deep. That is how one gets away with Glorot's recipe for ReLUs.
+# So Adam *hides* a poor start, in networks that are not too deep. That is how one gets away with Glorot's recipe for
+# ReLUs.
 #
 # ## 11 · Measure instead of calculating
 #
-# All recipes rest on assumptions: no padding, the right activation, a number of inputs. There is a way without any. Send a batch of
-# galaxies through the first layer, measure the standard deviation of $h$, what enters the activation, and divide the weights by it. Then
-# the second layer, with what the *rescaled* first layer gives; and so on (Mishkin & Matas 2016 start so, from orthogonal weights).
+# All recipes rest on assumptions: no padding, the right activation, a number of inputs. There is a way without any.
+# Send a batch of galaxies through the first layer, measure the standard deviation of $h$, what enters the activation,
+# and divide the weights by it. Then the second layer, with what the *rescaled* first layer gives; and so on (Mishkin &
+# Matas 2016 start so, from orthogonal weights).
 
 # %% exercise="6.8"
 # Exercise 6.8
@@ -1098,11 +1111,11 @@ plotting.by_layer(sizes, "RMS of the activations")
 plt.legend();
 
 # %% [markdown]
-# *Figure: RMS of the activations in each layer, from σ = 0.01 and from the same start after rescaling on 100 galaxies.* Flat. And look at
-# the printed numbers: for the ReLU the measurement found He's 2 by itself.
+# *Figure: RMS of the activations in each layer, from σ = 0.01 and from the same start after rescaling on 100 galaxies.*
+# Flat. And look at the printed numbers: for the ReLU the measurement found He's 2 by itself.
 #
-# Now the convolutional network of section 9, with the start that could not learn. Of its layers we see what *leaves* the ReLU. Its RMS should
-# be $1/\sqrt 2$, half of the mean square of 1 that enters.
+# Now the convolutional network of section 9, with the start that could not learn. Of its layers we see what *leaves*
+# the ReLU. Its RMS should be $1/\sqrt 2$, half of the mean square of 1 that enters.
 
 # %%
 def rescaled_network():
@@ -1128,15 +1141,17 @@ chosen = ("σ = 0.01", "σ = 0.01, rescaled", "He")
 plotting.training_curves({name: curves[name] for name in chosen});
 
 # %% [markdown]
-# *Figure: training loss and validation accuracy from σ = 0.01, from the same weights after rescaling, and from He's start.* Twelve
-# numbers, one for each convolution, are all that was changed, and the network that could not learn learns.
+# *Figure: training loss and validation accuracy from σ = 0.01, from the same weights after rescaling, and from He's
+# start.* Twelve numbers, one for each convolution, are all that was changed, and the network that could not learn
+# learns.
 #
 # **Think:** The rescaling holds at the start. After a hundred steps the weights have changed. What would you do?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# Measure and divide again, in every step, for every batch: make it a part of the network. That is batch normalisation, lab 07.
+# Measure and divide again, in every step, for every batch: make it a part of the network. That is batch normalisation,
+# lab 07.
 #
 # </details>
 
@@ -1171,24 +1186,28 @@ lab.progress()
 # %% [markdown]
 # **Take with you**
 #
-# - A deep network is a product. Each layer multiplies the mean square by $n \sigma^2$ and by the share that the activation lets through,
-#   forward and back; any factor but 1 becomes huge, or nothing, by the power of the depth.
+# - A deep network is a product. Each layer multiplies the mean square by $n \sigma^2$ and by the share that the
+#   activation lets through, forward and back; any factor but 1 becomes huge, or nothing, by the power of the depth.
 # - ReLU: He. tanh: Glorot. Keras takes Glorot for everything unless you say `kernel_initializer="he_normal"`.
-# - Size is not all. Look at gradients, at dead units, at copies, at the angle between two galaxies; and when in doubt, measure and
-#   divide.
+# - Size is not all. Look at gradients, at dead units, at copies, at the angle between two galaxies; and when in doubt,
+#   measure and divide.
 #
-# **Where to go on:** lab 07 normalises in every step, lab 08 builds a way around each block, so that the product has a 1 in it.
+# **Where to go on:** lab 07 normalises in every step, lab 08 builds a way around each block, so that the product has a
+# 1 in it.
 #
 # **Stretch tasks**
 #
-# 1. **The edge of chaos.** For tanh, plot $n \sigma^2 \langle \varphi'^2 \rangle$ at the fixed point of the recursion against
-#    $n \sigma^2$. Where is it 1? What happens to the cosine between two galaxies on either side (Schoenholz et al. 2017)?
-# 2. **The angle.** Derive how a layer with ReLU changes the cosine between two galaxies (Cho & Saul 2009), and set it beside the
-#    histogram of section 8.
-# 3. **Half precision.** Numbers of 16 bits end at 65 504. At which layer does He's start, times 1.4, overflow? Why do people scale the
-#    loss by 1000 or more when they train in half precision?
-# 4. **Leaky ReLU.** It keeps a slope of $\alpha$ on the negative side. Which variance does it need? Check it with `mean_square`.
-# 5. **Zero.** Start the *last* layer with zeros and the rest with He. Does the network learn? Why may this be a good idea?
+# 1. **The edge of chaos.** For tanh, plot $n \sigma^2 \langle \varphi'^2 \rangle$ at the fixed point of the recursion
+#    against $n \sigma^2$. Where is it 1? What happens to the cosine between two galaxies on either side (Schoenholz et
+#    al. 2017)?
+# 2. **The angle.** Derive how a layer with ReLU changes the cosine between two galaxies (Cho & Saul 2009), and set it
+#    beside the histogram of section 8.
+# 3. **Half precision.** Numbers of 16 bits end at 65 504. At which layer does He's start, times 1.4, overflow? Why do
+#    people scale the loss by 1000 or more when they train in half precision?
+# 4. **Leaky ReLU.** It keeps a slope of $\alpha$ on the negative side. Which variance does it need? Check it with
+#    `mean_square`.
+# 5. **Zero.** Start the *last* layer with zeros and the rest with He. Does the network learn? Why may this be a good
+#    idea?
 #
 # **References**
 #
@@ -1198,5 +1217,6 @@ lab.progress()
 # - LeCun, Bottou, Orr & Müller 1998, in: Neural Networks: Tricks of the Trade, 9: Efficient BackProp.
 # - Mezzadri 2007, Notices of the AMS 54, 592: How to generate random matrices from the classical compact groups.
 # - Mishkin & Matas 2016, ICLR: All you need is a good init.
-# - Saxe, McClelland & Ganguli 2014, ICLR: Exact solutions to the nonlinear dynamics of learning in deep linear neural networks.
+# - Saxe, McClelland & Ganguli 2014, ICLR: Exact solutions to the nonlinear dynamics of learning in deep linear neural
+#   networks.
 # - Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017, ICLR: Deep information propagation.
