@@ -156,7 +156,8 @@ class Launcher:
         _copy_fonts(folder / "scratch/.matplotlib", self._fonts)
         connection, sockets = _write_connection(folder / "ipc")
         arguments = ["-f", str(connection), "--log-level=ERROR", "--HistoryManager.enabled=False"]
-        arguments.append("--IPKernelApp.matplotlib=inline")  # pyplot may be imported already: it would not see to that
+        if self.forking and any(name.startswith("matplotlib") for name in self._preload):
+            arguments.append("--IPKernelApp.matplotlib=inline")  # pyplot is imported already: it will not see to that
         environment = self._environment(folder / "scratch")
         if not _LINUX:
             process = _Alone(arguments, folder, environment)
