@@ -1188,14 +1188,14 @@ def _all_close(got, want):
 
 def _counted_fans(shape):
     """Count by Keras: inputs of an output where all weights are 1, outputs that a single input reaches."""
-    *places, inputs, _ = shape
+    *places, n_channels, _ = shape
     kernel = np.ones(shape, "float32")
     if not places:
         kernel = kernel[None]
         places = [1]
     size = [4 * n + 1 for n in places]
     centre = tuple(n // 2 for n in size)
-    ones, impulse = np.ones((1, *size, inputs), "float32"), np.zeros((1, *size, inputs), "float32")
+    ones, impulse = np.ones((1, *size, n_channels), "float32"), np.zeros((1, *size, n_channels), "float32")
     impulse[(0, *centre, 0)] = 1
     into = keras.ops.convert_to_numpy(keras.ops.conv(ones, kernel, padding="same"))
     reached = keras.ops.convert_to_numpy(keras.ops.conv(impulse, kernel, padding="same"))
