@@ -2,8 +2,6 @@
 
 import functools
 import sys
-import sysconfig
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +9,7 @@ import scipy.ndimage
 import scipy.signal
 
 from utils.checks import Exercise, expect, run, subtest
+from utils.checks.observe import INSTALLED, OURS
 from utils.results import POSITIVE, SHARE, Claim
 
 CLAIMS = {
@@ -37,9 +36,6 @@ CLAIMS = {
         "cosine between the kernel that was learnt and a line's shape", ">= 0.9", limits=(-1.0, 1.0)
     ),
 }
-
-INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
-OURS = str(Path(__file__).resolve().parents[1])
 
 
 def steps_of(function, *args, **kwargs):

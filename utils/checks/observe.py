@@ -24,8 +24,8 @@ import numpy as np
 
 NOT_ATTEMPTED = "not attempted"
 LARGEST = 200_000_000  # bytes of one returned array
-_OURS = str(Path(__file__).resolve().parents[1])
-_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
+OURS = str(Path(__file__).resolve().parents[1])
+INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def run(function, *args, **kwargs):
@@ -155,7 +155,7 @@ def _own_line(error):
     found, trace = None, error.__traceback__
     while trace is not None:
         filename = trace.tb_frame.f_code.co_filename
-        if not filename.startswith((_OURS, *_INSTALLED)) and not filename.startswith("<frozen"):
+        if not filename.startswith((OURS, *INSTALLED)) and not filename.startswith("<frozen"):
             text = linecache.getline(filename, trace.tb_lineno).strip()
             if text:
                 found = trace.tb_lineno, text
