@@ -31,6 +31,17 @@ QUICK = ("numpy", "ipykernel.kernelapp")
 SMALL = Limits(memory=700e6, file_bytes=20e6, disk=60e6, files=300, processes=40, open_files=128)
 
 
+OPEN = []  # clients
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """A client that a failing test has left open would be waited for without end, whenever its memory is freed."""
+    yield
+    for client in list(OPEN):
+        client.close()
+
+
 class Client:
     """Talks to a kernel from outside."""
 
@@ -38,9 +49,13 @@ class Client:
         self.kernel, self.client = kernel, BlockingKernelClient()
         self.client.load_connection_file(str(kernel.connection_file))
         self.client.start_channels(hb=False)
+        OPEN.append(self)
 
     def close(self):
-        self.client.stop_channels()
+        if self in OPEN:
+            OPEN.remove(self)
+            self.client.stop_channels()
+            self.client.context.destroy(linger=0)
 
     def send(self, code):
         return self.client.execute(textwrap.dedent(code), store_history=False, stop_on_error=False)
