@@ -24,13 +24,14 @@ from utils.files import ROOT
 
 
 def make_class(lab, students):
-    """Student -> exercise -> source: all right but for one wrong exercise each, in turn."""
+    """Student -> exercise -> source: all right but for one exercise each, in turn, wrong or left open."""
     plan, wrong = make_plan(ROOT, lab), wrong_sources(lab)
-    exercises = list(plan.solutions)
-    return {
-        f"student{n:02d}": plan.solutions | {exercises[n % len(exercises)]: wrong[exercises[n % len(exercises)]][0]}
-        for n in range(students)
-    }
+    people, exercises = {}, list(plan.solutions)
+    for number in range(students):
+        spoilt = exercises[number % len(exercises)]
+        answer = (wrong.get(spoilt) or [plan.stubs[spoilt]])[0]
+        people[f"student{number:02d}"] = plan.solutions | {spoilt: answer}
+    return people
 
 
 def filled(path, sources, kept=None):
