@@ -549,3 +549,798 @@ class BatchNorm(layers.Layer):
 
 # %% tags=["nbval-check-output"]
 check("7.6", BatchNorm)
+
+# %% [markdown]
+# Is it the layer that everybody uses? Take one network twice, once with your layer and once with Keras', begin with the same
+# weights, and train both for 20 steps on the same galaxies. This network will stay with us: eight convolutions of 16
+# channels on images of 16 × 16 pixels, each followed by what `norm` makes (or by nothing) and a ReLU; then the mean of each
+# channel over all places, and a dense layer with four outputs.
+
+# %%
+def network(norm=None):
+    """Eight convolutions; norm(name=…) makes the layer between each and its ReLU."""
+    x = inputs = keras.Input(x_train.shape[1:])
+    for number in range(1, 9):
+        stride = 2 if number == 1 else 1
+        x = layers.Conv2D(
+            16, 3, strides=stride, padding="same", kernel_initializer="he_normal", name=f"convolution_{number}"
+        )(x)
+        if norm is not None:
+            x = norm(name=f"norm_{number}")(x)
+        x = layers.ReLU(name=f"relu_{number}")(x)
+        if number == 4:
+            x = layers.MaxPooling2D(2)(x)
+    outputs = layers.Dense(4, name="output")(layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(inputs, outputs)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=training.jit_compile())
+    return model
+
+
+def restartable(model):
+    """A function that puts the model back to its first weights and gives it a learning rate."""
+    first_weights = model.get_weights()
+
+    def start(rate):
+        model.set_weights(first_weights)
+        for variable in model.optimizer.variables:
+            variable.assign(np.zeros(variable.shape))
+        model.optimizer.learning_rate = rate
+        return model
+
+    return start
+
+
+def keras_norm(name, momentum=0.9):
+    return layers.BatchNormalization(momentum=momentum, name=name)
+
+
+train_set, validation_set = (x_train, labels), (x_validation[:500], validation_labels[:500])
+with_yours, with_keras = network(lambda name: BatchNorm(momentum=0.9, name=name)), network(keras_norm)
+with_yours.set_weights(with_keras.get_weights())
+start_yours, start_keras = restartable(with_yours), restartable(with_keras)
+twins = compare.train(
+    {"yours": lambda: start_yours(0.01), "Keras'": lambda: start_keras(0.01)},
+    train_set,
+    validation_set,
+    steps=20,
+    seeds=[lab.seed],
+)
+apart = abs(twins["yours"].loss - twins["Keras'"].loss).max()
+for name, curve in twins.items():
+    print(f"{name}: loss {curve.loss[0, 0]:.4f} in the first step, {curve.loss[0, -1]:.4f} in the last;", end=" ")
+    print(f"validation loss {curve.validation_loss[0, -1]:.4f}")
+print(f"largest difference of the loss in 20 steps: {apart:.0e}")
+
+# %% [markdown]
+# The same, up to rounding. From here on we take Keras' layer; you know what is in it.
+#
+# (The momentum of 0.9 is not Keras' default. `steps_to_forget` tells you why we prefer it here, and section 9 shows it.)
+#
+# ## 7 · What it does to a deep network
+#
+# ### Before training
+#
+# Lab 06 ended with a worry: He's start keeps the *size* of the activations, but after thirty layers all galaxies point in
+# nearly the same direction. Does batch norm help? And what does it do to the gradients? You have both ways in your hands:
+# thirty dense layers of 300 neurons with ReLU, He's weights, 100 galaxies; forward with your `batch_norm`, back with your
+# `batch_norm_backward`.
+#
+# **Predict:** With batch norm, will the gradients arrive at the first layer as large as they began, smaller, or larger?
+
+# %%
+n_layers, width = 30, 300
+galaxies = x_train[:100].reshape(100, -1).astype(float)
+output_gradient = np.random.default_rng([lab.seed, 3]).normal(size=(100, width))
+
+
+def both_ways(normalised):
+    """Median cosine between two galaxies, and RMS of the gradient of what the layer computes, for each layer."""
+    rng = np.random.default_rng([lab.seed, 4])
+    gamma, beta = np.ones(width), np.zeros(width)
+    a, entering, stack, leaving, cosines = galaxies, [], [], [], []
+    for _ in range(n_layers):
+        stack.append(rng.normal(0, np.sqrt(2 / a.shape[1]), size=(a.shape[1], width)))
+        entering.append(a @ stack[-1])
+        a = np.maximum(batch_norm(entering[-1], gamma, beta, 1e-5) if normalised else entering[-1], 0)
+        leaving.append(a)
+        unit = a / np.linalg.norm(a, axis=1, keepdims=True)
+        cosines.append(np.median((unit @ unit.T)[np.triu_indices(len(unit), 1)]))
+    gradient, sizes = output_gradient, []
+    for number in reversed(range(n_layers)):
+        gradient = gradient * (leaving[number] > 0)
+        if normalised:
+            gradient = batch_norm_backward(gradient, entering[number], gamma, 1e-5)[0]
+        sizes.append(rms(gradient))
+        gradient = gradient @ stack[number].T
+    return cosines, sizes[::-1]
+
+
+untrained = {"without": both_ways(False), "with batch norm": both_ways(True)}
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6))
+for name, (cosines, _) in untrained.items():
+    axes[0].plot(range(1, n_layers + 1), cosines, "o-", markersize=4, label=name)
+axes[0].set(xlabel="layer", ylabel="cosine between two galaxies, median", ylim=(-0.05, 1.05))
+axes[0].legend()
+plotting.by_layer({name: sizes for name, (_, sizes) in untrained.items()}, "RMS of the gradient", axes[1])
+growth = (untrained["with batch norm"][1][0] / untrained["with batch norm"][1][-1]) ** (1 / (n_layers - 1))
+print(f"with batch norm the gradient grows by a factor {growth:.2f} in each layer on its way back")
+
+# %% [markdown]
+# *Figure: median cosine of the angle between two galaxies after each of 30 untrained layers (left), and RMS of the gradient
+# with respect to what each layer computes (right, read from right to left).* On the left, batch norm does what He's start
+# could not: the galaxies stay apart, as far in the last layer as in the first few. Taking out the mean takes out what all
+# galaxies have in common.
+#
+# On the right, the surprise. Without batch norm the gradient keeps its size. With it, the gradient **grows** by a fifth in
+# every layer: a network of hundreds of layers with batch norm alone cannot be trained (Yang et al. 2019). Batch norm is no
+# cure for depth. With eight layers the factor is small; for a hundred you need lab 08.
+#
+# ### In training: how fast, and at which rates?
+#
+# Now the network of eight convolutions, without and with batch norm, from He's start. A fair comparison gives each the
+# learning rate that suits it best. So both are trained with several learning rates for 240 steps of 32 galaxies, by SGD
+# with momentum. We judge by two numbers:
+#
+# - a learning rate is **usable** if the training loss, averaged over the last 20 steps, is below 1.1. A network that knows
+#   nothing has $\ln 4 = 1.39$;
+# - **speed** is the number of steps until a check on validation galaxies, every 20 steps, first finds 75 % right, at the
+#   best learning rate of each. Who never gets there counts with all 240 steps.
+#
+# Rates are chosen on the validation set; the test set stays untouched in this lab.
+#
+# **Predict:** By which factor will the largest usable learning rate grow?
+
+# %%
+steps = 240
+rates = {"without": (0.003, 0.01, 0.03, 0.1), "with batch norm": (0.01, 0.03, 0.1, 0.3, 1.0)}
+starts = {"without": restartable(network()), "with batch norm": start_keras}
+sweep = {
+    name: compare.train(
+        {f"rate {rate}": lambda name=name, rate=rate: starts[name](rate) for rate in rates[name]},
+        train_set,
+        validation_set,
+        steps=steps,
+        every=20,
+        seeds=[lab.seed],
+    )
+    for name in rates
+}
+
+# %%
+usable, best, needed = {}, {}, {}
+figure, axis = plt.subplots(figsize=(7, 3.8))
+for name, curves in sweep.items():
+    final = [curve.smooth_loss()[0, -1] for curve in curves.values()]
+    axis.plot(rates[name], final, "o-", label=name)
+    usable[name] = max(rate for rate, loss in zip(rates[name], final, strict=True) if loss < 1.1)
+    order = [(curve.steps_to(0.75)[0], -curve.validation_accuracy[0, -1]) for curve in curves.values()]
+    best[name] = min(range(len(order)), key=order.__getitem__)
+    needed[name] = min(order[best[name]][0], steps)
+    print(f"{name}: largest usable rate {usable[name]}; at its best rate, {rates[name][best[name]]}:", end=" ")
+    print(f"75 % after {needed[name]:.0f} steps" if order[best[name]][0] <= steps else f"75 % not within {steps} steps")
+axis.axhline(np.log(4), color="black", linestyle=":", linewidth=1)
+axis.text(0.0031, np.log(4), "no knowledge", va="bottom", fontsize="small")
+axis.axhline(1.1, color="black", linewidth=0.5)
+axis.set(xlabel="learning rate", xscale="log", ylabel=f"training loss after {steps} steps (nats)", ylim=(0, 1.6))
+axis.legend();
+
+# %% [markdown]
+# *Figure: training loss at the end (mean of the last 20 steps) against the learning rate, without and with batch norm; the
+# thin line is the limit of what we call usable.* Without batch norm there is a narrow choice of rates, and beyond it the
+# network stands at no knowledge: most of its neurons are dead. With batch norm the choice is wide, tens of times wider.
+# Section 5 has told you one reason: where a step is too large, the kernel becomes long, and the next steps turn it less.
+
+# %%
+at_best = {name: list(sweep[name].values())[best[name]] for name in sweep}
+plotting.training_curves({f"{name}, rate {rates[name][best[name]]}": curve for name, curve in at_best.items()})
+
+# %% [markdown]
+# *Figure: training loss and validation accuracy without and with batch norm, each at its best learning rate.* Faster by far
+# at the beginning. The validation accuracy with batch norm is restless: it is measured in inference mode, with moving
+# averages of the last ten batches or so, and at this learning rate the weights run away under them.
+#
+# ## 8 · Why does it help?
+#
+# Ioffe & Szegedy gave a reason, and put it into the title of their paper: reducing **internal covariate shift**. While a
+# network trains, each layer's inputs change, since the layers in front of it change. It has to follow a moving target. By
+# fixing mean and variance, batch norm holds the target still.
+#
+# It sounds right. Is it? A claim about a cause can be tested: leave batch norm in, and bring the shift back (Santurkar et
+# al. 2018). After each batch norm, we now **shake**: in every training step, each channel is multiplied by a random factor
+# between 0.5 and 1.5, and a random number with a standard deviation of 0.5 is added, new ones in each step. If the reason is right,
+# this network should learn as badly as one without batch norm.
+#
+# **Predict:** Does it?
+
+# %%
+class Shaken(layers.Layer):
+    """Batch norm; then, in training, a random factor and a random shift for each channel, new in every step."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.norm = layers.BatchNormalization(momentum=0.9)
+        self.random = keras.random.SeedGenerator(lab.seed)
+
+    def build(self, input_shape):
+        self.norm.build(input_shape)
+
+    def call(self, x, training=False):
+        x = self.norm(x, training=training)
+        if training:
+            channels = (x.shape[-1],)
+            factor = keras.random.uniform(channels, 0.5, 1.5, seed=self.random)
+            x = factor * x + keras.random.normal(channels, 0, 0.5, seed=self.random)
+        return x
+
+
+distances = np.array([0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10])
+looked_at, looked_labels = x_train[:128], labels[:128]
+
+
+def batch_loss(model):
+    """Loss of 128 galaxies as in training."""
+    logits = probes.activations(model, looked_at, [model.get_layer("output")], training=True)["output"]
+    loss = keras.losses.sparse_categorical_crossentropy(looked_labels, logits, from_logits=True)
+    return float(keras.ops.mean(loss))
+
+
+def look_around(model):
+    """Moments of what enters the fifth ReLU, and the loss on the way downhill along the gradient."""
+    before_relu = [layer for layer in model.layers if layer.name in ("convolution_5", "norm_5")][-1]
+    (entering,) = probes.activations(model, looked_at, [before_relu], training=True).values()
+    kernels = [layer.kernel for layer in probes.weighted_layers(model)]
+    here = [keras.ops.convert_to_numpy(kernel).copy() for kernel in kernels]
+    gradients = list(probes.gradients(model, looked_at, looked_labels).values())
+    losses = [batch_loss(model)]
+    for distance in distances:
+        for kernel, value, gradient in zip(kernels, here, gradients, strict=True):
+            kernel.assign(value - distance * gradient)
+        losses.append(batch_loss(model))
+    for kernel, value in zip(kernels, here, strict=True):
+        kernel.assign(value)
+    return {"moments": moments(entering), "losses": losses}
+
+
+start_shaken = restartable(network(Shaken))
+surface = compare.train(
+    {
+        "without": lambda: starts["without"](0.01),
+        "with batch norm": lambda: start_keras(0.01),
+        "batch norm, shaken": lambda: start_shaken(0.01),
+    },
+    train_set,
+    validation_set,
+    steps=120,
+    every=40,
+    seeds=[lab.seed],
+    watch=look_around,
+)
+
+
+def drift(curve):
+    """How far a channel's mean moves from check to check, in units of its spread: median over channels and checks."""
+    found = [look["moments"] for look in curve.watched[0]]
+    return np.median([abs(b[0] - a[0]) / np.sqrt(a[1]) for a, b in zip(found[:-1], found[1:], strict=True)])
+
+
+for name, curve in surface.items():
+    print(f"{name}: means move by {drift(curve):.2f} spreads from check to check;", end=" ")
+    print(f"training loss after 120 steps {curve.smooth_loss()[0, -1]:.2f}")
+plotting.training_curves(surface);
+
+# %% [markdown]
+# *Figure: training loss and validation accuracy without batch norm, with it, and with batch norm that is shaken in every
+# step.* In the shaken network every layer is handed a new shift in each step, far more than the network without batch norm
+# ever sees from one check to the next. And it learns faster than that one. So holding the target still is not what counts.
+#
+# What else? Santurkar et al. looked at the **surface of the loss**. A gradient tells the slope *here*; a step is worth
+# something if the slope still holds *there*. Stand at some place in training, walk downhill along the gradient, and
+# watch the loss: how far can you go before you are higher than where you began?
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
+reach = {}
+for axis, name in zip(axes, ("without", "with batch norm"), strict=True):
+    walks = np.array([look["losses"] for look in surface[name].watched[0]])
+    for walk, when in zip(walks, surface[name].steps, strict=True):
+        axis.plot(distances, walk[1:] / walk[0], "o-", markersize=4, label=f"after {when} steps")
+    lower = walks[:, 1:] < walks[:, :1]
+    reach[name] = np.exp(np.mean([np.log(distances[row][np.cumprod(row).sum() - 1]) for row in lower]))
+    axis.axhline(1, color="black", linewidth=1)
+    axis.set(xscale="log", yscale="log", ylim=(0.3, 100), title=name, xlabel="distance, in gradients")
+axes[0].set_ylabel("loss / loss at the start of the walk")
+axes[1].legend(loc="upper left")
+print(f"one can go {reach['with batch norm'] / reach['without']:.1f} times as far with batch norm")
+
+# %% [markdown]
+# *Figure: the loss on the way along the negative gradient of all kernels, relative to where the walk begins, at four moments
+# of training; below the line is downhill.* The distance is what a learning rate is: multiples of the gradient. Without batch
+# norm the way down ends early, and then the loss rises like a wall, for the layers multiply each other's changes. With batch
+# norm one can go much farther, and there is no wall: a kernel that is too long is divided by its own length. The gradient
+# can be trusted over a longer way, so larger steps can be made, so training is faster.
+#
+# Is this the last word? It explains what we have seen, and so do others: the length of kernels that rises by itself
+# (section 5; van Laarhoven 2017), galaxies that stay apart (section 7). What can be said is that the reason in the title of
+# the paper, in its simple form, has failed a test. The method works all the same.
+#
+# ## 9 · The others in the batch
+#
+# What comes out for a galaxy hangs on the others in its batch. In training, these are drawn at random: batch norm adds
+# **noise**. How much? Take a galaxy, put it into many random batches of $n$, and see how much its $\hat x$ scatters in the
+# dense layer of section 2.
+#
+# **Predict:** From batches of 8 to batches of 128, by which factor does the scatter shrink?
+
+# %%
+sizes = (4, 8, 16, 32, 64, 128)
+scatter = []
+rng = np.random.default_rng([lab.seed, 5])
+ones, zeros = np.ones(200), np.zeros(200)
+for size in sizes:
+    repeats = []
+    for _ in range(100):
+        others = rng.choice(np.arange(10, len(entering)), size=size - 1, replace=False)
+        found = [batch_norm(entering[[galaxy, *others]], ones, zeros, 1e-3)[0] for galaxy in range(10)]
+        repeats.append(found)
+    scatter.append(rms(np.std(repeats, axis=0)))
+slope = np.polyfit(np.log(sizes[1:]), np.log(scatter[1:]), 1)[0]
+figure, axis = plt.subplots(figsize=(6, 3.4))
+axis.loglog(sizes, scatter, "o-", label="measured")
+axis.loglog(sizes, scatter[-1] * np.sqrt(sizes[-1] / np.array(sizes)), "k--", label="∝ 1/√n")
+axis.set_xticks(sizes, sizes)
+axis.minorticks_off()
+axis.set(xlabel="galaxies in the batch, n", ylabel="scatter of one galaxy's x̂")
+axis.legend()
+print(f"from 8 galaxies on, the scatter goes with n to the power of {slope:.2f}")
+
+# %% [markdown]
+# *Figure: scatter of the normalised value of one galaxy over 100 random batches, against the size of the batch.* As the
+# error of any mean over $n$ things does. With 32 galaxies, a value of about 1 scatters by some 0.2.
+#
+# Noise on activations is what dropout does on purpose (lab 03), against overfitting. Does this noise help too? To see it
+# alone, everything else must stay: the same 400 galaxies, all of them in every step, so that the gradient is not noisy.
+# In one network they are normalised together, in the other in 50 little groups of 8, which changes nothing but the noise
+# (a **ghost batch**; Hoffer et al. 2017). A third has no batch norm. The network is a small dense one, and 400 galaxies are
+# so few that it learns them by heart.
+
+# %%
+class GhostNorm(layers.Layer):
+    """Batch norm that takes its mean and variance over groups of a few galaxies of the batch."""
+
+    def __init__(self, size, name):
+        super().__init__(name=name)
+        self.size = size
+        self.norm = layers.BatchNormalization(momentum=0.9)
+
+    def build(self, input_shape):
+        self.norm.build(input_shape)
+
+    def call(self, x, training=False):
+        together = self.norm(x, training=training)  # this keeps the moving averages
+        if not training:
+            return together
+        groups = keras.ops.reshape(x, (-1, self.size, x.shape[-1]))
+        mean = keras.ops.mean(groups, axis=1, keepdims=True)
+        variance = keras.ops.var(groups, axis=1, keepdims=True)
+        normalised = (groups - mean) / keras.ops.sqrt(variance + self.norm.epsilon)
+        return self.norm.gamma * keras.ops.reshape(normalised, (-1, x.shape[-1])) + self.norm.beta
+
+
+def small_network(norm=None, rate=0.03):
+    """Three dense layers of 64 neurons on 8 × 8 pixels."""
+    inputs = keras.Input(x_train.shape[1:])
+    x = layers.Flatten()(layers.AveragePooling2D(2)(inputs))
+    for number in (1, 2, 3):
+        x = layers.Dense(64, kernel_initializer="he_normal", name=f"dense_{number}")(x)
+        if norm is not None:
+            x = norm(name=f"norm_{number}")(x)
+        x = layers.ReLU(name=f"relu_{number}")(x)
+    model = keras.Model(inputs, layers.Dense(4, name="output")(x))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.SGD(rate, momentum=0.9)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=training.jit_compile())
+    return model
+
+
+few_galaxies = x_train[:400], labels[:400]
+overfitting = compare.train(
+    {
+        "without": small_network,
+        "batch norm": lambda: small_network(keras_norm),
+        "in groups of 8": lambda: small_network(lambda name: GhostNorm(8, name)),
+    },
+    few_galaxies,
+    (x_validation, validation_labels),
+    steps=300,
+    batch_size=400,
+    every=30,
+    seeds=[lab.seed],
+)
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.4))
+for name, curve in overfitting.items():
+    axes[0].plot(range(1, 301), curve.loss[0], label=name)
+    axes[1].plot(curve.steps, curve.validation_loss[0], "o-", markersize=4, label=name)
+axes[0].set(xlabel="step", ylabel="training loss (nats)", yscale="log")
+axes[1].set(xlabel="step", ylabel="validation loss (nats)", ylim=(0, 1.8))
+axes[1].legend()
+for name, curve in overfitting.items():
+    print(f"{name}: validation loss {curve.validation_loss[0, -1]:.2f}, accuracy {curve.validation_accuracy[0, -1]:.2f}")
+
+# %% [markdown]
+# *Figure: training and validation loss of a dense network on 400 galaxies, without batch norm, with it, and with it in
+# groups of 8.* All three learn the 400 galaxies, the noisy one less perfectly. On the validation galaxies the loss of the
+# network without batch norm rises and rises: it is wrong as often as the others, and ever surer of it. With batch norm it
+# rises less, and with the noise of small groups least. The accuracy, on the other hand, is nearly the same. So batch norm
+# is a regulariser, a mild one; nobody would use it for that alone.
+#
+# ## 10 · What breaks
+#
+# ### A momentum of 0.99 and few steps
+#
+# The same small network, trained twice on all galaxies from the same start, with the same batches of 32. The only
+# difference is the momentum of the moving averages, which has no part in training: after every step the two have exactly
+# the same weights.
+#
+# **Predict:** After 60 steps, how do their validation accuracies compare?
+
+# %%
+def with_momentum(momentum):
+    return small_network(lambda name: keras_norm(name, momentum), rate=0.01)
+
+
+made = {}
+
+
+def keep(name, momentum):
+    made[name] = with_momentum(momentum)
+    return made[name]
+
+
+momenta = compare.train(
+    {f"momentum {m}": lambda m=m: keep(f"momentum {m}", m) for m in (0.9, 0.99)},
+    train_set,
+    (x_validation, validation_labels),
+    steps=60,
+    every=10,
+    seeds=[lab.seed],
+)
+plotting.training_curves(momenta)
+same = max(
+    abs(a - b).max()
+    for a, b in zip(*(model.get_layer("dense_3").get_weights() for model in made.values()), strict=True)
+)
+print(f"largest difference between the weights of their third layers: {same:.0e}")
+
+# %% [markdown]
+# *Figure: training loss (the two lines cover each other) and validation accuracy of the same network with two momenta.* In
+# training all is well, and in validation the network with 0.99 is far behind: it is used with a mean and a variance from
+# before it had learnt anything. If your validation curve is bad while the training curve is fine, look at the momentum before you blame
+# overfitting. Keras' default of 0.99 wants some 500 steps; `steps_to_forget(0.99, 0.01)` is 459.
+#
+# One can also mend it afterwards. Send a thousand training galaxies through and put *their* moments into the layers: that is
+# an update with momentum 0.
+
+# %%
+def settle(model):
+    """Replace all moving averages by the moments over 1000 training galaxies."""
+    norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(x_train[:1000], training=True)
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
+
+
+def accuracy(model):
+    return model.evaluate(x_validation, validation_labels, batch_size=250, verbose=0, return_dict=True)["accuracy"]
+
+
+for name, model in made.items():
+    before = accuracy(model)
+    settle(model)
+    print(f"{name}: validation accuracy {before:.2f}, settled {accuracy(model):.2f}")
+
+# %% [markdown]
+# ### A batch of two
+#
+# Large images fill the memory: with high-resolution maps a batch may have two examples. What does batch norm make of two
+# galaxies in a dense layer?
+#
+# **Predict:** Work it out for $x = (3, 8)$ with $\epsilon = 0$. And for $(3, 3.1)$?
+
+# %%
+two = batch_norm(np.array([[3.0, 3.0, -1.0], [8.0, 3.1, -7.0]]), np.ones(3), np.zeros(3), 0.0)
+print(np.round(two, 6))
+
+# %% [markdown]
+# Always +1 and −1: all that is left is which of the two is larger. What a galaxy *is* has gone. In inference, where the
+# moving averages are used, numbers of all sizes arrive at layers that have never seen any but these two.
+#
+# Train the small network with batches of 2, 8 and 32, and ask it in both modes: as in training, in batches of that size; and
+# in inference, after `settle`, so that no moving average can be blamed.
+
+# %%
+def in_training_mode(model, batch_size):
+    """Loss and accuracy of 256 validation galaxies with the batch's own moments."""
+    kept = model.get_weights()
+    logits = [
+        keras.ops.convert_to_numpy(model(x_validation[i : i + batch_size], training=True))
+        for i in range(0, 256, batch_size)
+    ]
+    model.set_weights(kept)
+    logits = np.concatenate(logits)
+    loss = keras.losses.sparse_categorical_crossentropy(validation_labels[:256], logits, from_logits=True)
+    return float(keras.ops.mean(loss)), np.mean(logits.argmax(axis=1) == validation_labels[:256])
+
+
+def in_inference(model):
+    return model.evaluate(x_validation[:256], validation_labels[:256], batch_size=256, verbose=0)
+
+
+def trained(model, batch_size, steps):
+    for chosen in compare.batches(len(x_train), batch_size, steps, seed=lab.seed):
+        model.train_on_batch(x_train[chosen], labels[chosen])
+    return model
+
+
+modes = {}
+start_small = restartable(small_network(keras_norm))
+print("batch of   as in training: loss, accuracy   in inference: loss, accuracy")
+for batch_size, rate, n_steps in ((2, 0.002, 600), (8, 0.005, 300), (32, 0.01, 150)):
+    model = trained(start_small(rate), batch_size, n_steps)
+    settle(model)
+    modes[batch_size] = in_training_mode(model, batch_size), in_inference(model)
+    (loss, share), (inference_loss, inference_share) = modes[batch_size]
+    print(f"{batch_size:8d} {loss:21.2f} {share:10.2f} {inference_loss:20.2f} {inference_share:10.2f}")
+
+# %% [markdown]
+# With batches of 32 the two modes agree. With batches of two the network has learnt next to nothing, and in
+# inference it is *worse* than someone who knows nothing ($\ln 4 = 1.39$), because it sees what it has never been trained
+# on. (In a convolution a channel has many places, so that two images are more than two values; there the damage is smaller,
+# until the maps are small too.)
+#
+# ### Frozen, but not quite
+#
+# In transfer learning (lab 10) one freezes layers that have been trained on other data. Suppose you do that by making sure that
+# no weight can change; say, with a learning rate of 0. Then 30 batches of other images go through in training mode, from
+# a night with a brighter sky.
+#
+# **Predict:** Every weight is the same as before. Does the network still know the galaxies it was trained on?
+
+# %%
+model = made["momentum 0.9"]
+kept = model.get_weights()
+frozen = {"before": accuracy(model)}
+brighter_night = x_train[:960] + 1.5
+for name, trainable in (("learning rate 0", True), ("trainable = False", False)):
+    model.set_weights(kept)
+    for layer in model.layers:
+        layer.trainable = trainable or layer.name == "output"
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss, metrics=["accuracy"], jit_compile=training.jit_compile())
+    for first in range(0, 960, 32):
+        model.train_on_batch(brighter_night[first : first + 32], labels[first : first + 32])
+    frozen[name] = accuracy(model)
+for name, value in frozen.items():
+    print(f"{name}: validation accuracy {value:.2f}")
+
+# %% [markdown]
+# With a learning rate of 0 the weights stayed and the moving averages moved, to the brighter night, and took the
+# network with them. Moving averages are no weights, and no optimiser has a say in them. In Keras, `layer.trainable = False`
+# on the batch norm layer puts it into inference mode, as yours does, and then all stays as it was. It has to be set on the
+# *normalisation*, not only on the convolutions. (PyTorch: `.eval()` on these layers; `requires_grad = False` is not enough.)
+#
+# ## 11 · Without the batch
+#
+# All of this came from the batch. So leave it out: take mean and variance over the places and channels of *one* galaxy. It
+# is the same in training and in inference, no moving averages are needed, and a batch may be as small as you like.
+#
+# - **Layer normalisation** takes all channels of a galaxy together (Ba et al. 2016);
+# - **group normalisation** splits the channels into groups of neighbours, 1–4, 5–8, …, and normalises each group by itself
+#   (Wu & He 2018). With one group it is layer normalisation over places and channels; with as many groups as channels each
+#   channel of each galaxy is by itself.
+#
+# γ and β stay, one of each for each channel.
+#
+# | | mean and variance over | of |
+# |---|---|---|
+# | batch norm | galaxies, rows, columns | each channel |
+# | group norm | rows, columns, channels of the group | each galaxy, each group |
+# | layer norm | rows, columns, channels | each galaxy |
+#
+# (Keras' `LayerNormalization` for images takes the channels alone, place by place, unless it is told `axis=(1, 2, 3)`. Its
+# `GroupNormalization(1)` is what we mean here.)
+
+# %% exercise="7.7"
+# Exercise 7.7
+def group_norm(x, gamma, beta, groups, epsilon):
+    """Group normalisation, the same in training and in inference.
+
+    Parameters
+    ----------
+    x : (n, ..., channels) array
+        (n, units), (n, length, channels) or (n, height, width, channels).
+    gamma, beta : (channels,) arrays
+    groups : int
+        Number of groups; the channels of a group are neighbours, and all groups are equally large.
+    epsilon : float
+        Added to the variance, under the root.
+
+    Returns
+    -------
+    array of the shape of x
+
+    Example
+    -------
+    One galaxy, four units, two groups: group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), np.ones(4), np.zeros(4), 2, 0.0) is
+    [[-1.0, 1.0, -1.0, 1.0]].
+    """
+    ### BEGIN SOLUTION
+    split = x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
+    places_and_channels = (*range(1, x.ndim - 1), x.ndim)
+    mean = split.mean(axis=places_and_channels, keepdims=True)
+    variance = split.var(axis=places_and_channels, keepdims=True)
+    normalised = (split - mean) / np.sqrt(variance + epsilon)
+    return gamma * normalised.reshape(x.shape) + beta
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("7.7", group_norm)
+
+# %% [markdown]
+# Beside the library, and then with batches of two in the small network.
+
+# %%
+maps = np.random.default_rng(lab.seed).normal(2, 3, size=(2, 5, 6, 8)).astype("float32")
+for groups in (1, 4, 8):
+    theirs = keras.ops.convert_to_numpy(layers.GroupNormalization(groups)(maps))
+    yours = group_norm(maps, np.ones(8), np.zeros(8), groups, 1e-3)
+    print(f"{groups} groups of {8 // groups}: largest difference from Keras {abs(yours - theirs).max():.0e}")
+
+model = trained(small_network(lambda name: layers.GroupNormalization(1, name=name), rate=0.002), 2, 600)
+layer_norm_loss, layer_norm_accuracy = in_inference(model)
+(_, batch_share), (_, batch_inference) = modes[2]
+print(f"batches of two, batch norm: accuracy {batch_share:.2f} as in training, {batch_inference:.2f} in inference")
+print(f"batches of two, layer norm: accuracy {layer_norm_accuracy:.2f} in both")
+
+# %% [markdown]
+# With layer norm, batches of two are no trouble. Why then is batch norm still around? With large batches, convolutional
+# networks for classification tend to be a little better with it; its noise helps; and in inference it costs nothing, as you
+# will see now. Where batches are small, as in detection and segmentation of large images, group norm is a usual choice; in
+# transformers it is layer norm.
+#
+# ## 12 · For nothing
+#
+# In inference, batch norm multiplies each channel by one number and adds another. So does the convolution before it, with
+# its kernel and its bias. Two linear steps in a row are one. **Fold** the batch norm into the convolution: find the kernel
+# and the bias of a single convolution that gives what the two gave.
+#
+# **Predict:** With a batch norm behind it, what is the bias of a convolution good for while it is trained?
+
+# %% exercise="7.8"
+# Exercise 7.8
+def fold(kernel, bias, gamma, beta, moving_mean, moving_variance, epsilon):
+    """Kernel and bias of one layer that does what a layer and the batch normalisation behind it do in inference.
+
+    Parameters
+    ----------
+    kernel : (..., inputs, outputs) array
+        Of a dense layer or a convolution.
+    bias, gamma, beta, moving_mean, moving_variance : (outputs,) arrays
+    epsilon : float
+
+    Returns
+    -------
+    kernel : array of the same shape
+    bias : (outputs,) array
+
+    Example
+    -------
+    A dense layer with one weight of 2 and bias 1, then γ = 3, β = 10, mean 5, variance 4: fold(np.array([[2.0]]),
+    np.array([1.0]), np.array([3.0]), np.array([10.0]), np.array([5.0]), np.array([4.0]), 0.0) is ([[3.0]], [4.0]).
+    """
+    ### BEGIN SOLUTION
+    scale = gamma / np.sqrt(moving_variance + epsilon)
+    return kernel * scale, (bias - moving_mean) * scale + beta
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("7.8", fold)
+
+# %% [markdown]
+# (The bias is good for nothing: batch norm subtracts it with the mean, and β does its work. One writes `use_bias=False`.)
+#
+# Fold all eight batch norms of the trained network into its convolutions, put the result into the network *without* batch
+# norm, and compare what the two say of the validation galaxies.
+
+# %%
+with_norm = trained(start_keras(0.01), 32, 60)
+settle(with_norm)
+without_norm = network()
+for number in range(1, 9):
+    convolution, norm = with_norm.get_layer(f"convolution_{number}"), with_norm.get_layer(f"norm_{number}")
+    folded = fold(*convolution.get_weights(), *norm.get_weights(), norm.epsilon)
+    without_norm.get_layer(f"convolution_{number}").set_weights(folded)
+without_norm.get_layer("output").set_weights(with_norm.get_layer("output").get_weights())
+
+says, says_folded = (model.predict(x_validation, batch_size=250, verbose=0) for model in (with_norm, without_norm))
+print(f"layers: {len(with_norm.layers)} and {len(without_norm.layers)}", end="; ")
+print(f"numbers in them: {with_norm.count_params()} and {without_norm.count_params()}")
+print(f"accuracy {np.mean(says.argmax(axis=1) == validation_labels):.3f}", end=" and ")
+print(f"{np.mean(says_folded.argmax(axis=1) == validation_labels):.3f};", end=" ")
+print(f"largest difference of a logit: {abs(says - says_folded).max():.0e}")
+
+# %% [markdown]
+# A network without batch norm that could hardly have been trained without it. That is how trained networks are shipped.
+#
+# ## What you measured
+
+# %%
+results.record(
+    "07",
+    same_as_keras=apart,
+    cosine_without=untrained["without"][0][-1],
+    cosine_with=untrained["with batch norm"][0][-1],
+    gradient_growth=growth,
+    usable_rate=usable["with batch norm"] / usable["without"],
+    steps_needed=needed["with batch norm"] / needed["without"],
+    shaken_drift=drift(surface["batch norm, shaken"]) / drift(surface["without"]),
+    shaken_loss=surface["batch norm, shaken"].smooth_loss()[0, -1] / surface["without"].smooth_loss()[0, -1],
+    reach=reach["with batch norm"] / reach["without"],
+    noise_slope=slope,
+    loss_without=overfitting["without"].validation_loss[0, -1],
+    loss_with=overfitting["batch norm"].validation_loss[0, -1],
+    loss_groups=overfitting["in groups of 8"].validation_loss[0, -1],
+    momentum_gap=momenta["momentum 0.9"].validation_accuracy[0, -1] - momenta["momentum 0.99"].validation_accuracy[0, -1],
+    batch_of_two=modes[2][1][1],
+    gap_of_two=modes[2][1][0] - modes[2][0][0],
+    gap_of_32=modes[32][1][0] - modes[32][0][0],
+    layer_norm_of_two=layer_norm_accuracy,
+    frozen_drop=frozen["before"] - frozen["learning rate 0"],
+    folded=abs(says - says_folded).max(),
+)
+results.table("07")
+
+# %%
+lab.progress()
+
+# %% [markdown]
+# **Take with you**
+#
+# - Batch norm gives each unit mean β and spread γ over the batch, in every step. The scale of the weights has no say any
+#   more, so a wide range of learning rates works, and larger ones.
+# - It is two functions: one for training, which sees the batch, and one for inference, which sees moving averages. Nearly
+#   all trouble comes from the difference: small batches, few steps, frozen layers.
+# - Why it works is a question one can test. The shift is not the reason; the surface of the loss is a better one.
+# - Where there is no batch to speak of, take group or layer norm.
+#
+# **Where to go on:** lab 08 builds networks so deep that batch norm alone is not enough. Lab 10 freezes layers, lab 11 meets
+# two surveys in one batch.
+#
+# **Stretch tasks**
+#
+# 1. **Before or after?** Put batch norm behind the ReLU, and train again. Which of the two learns faster? Explain what happens
+#    to dead neurons.
+# 2. **The length of a kernel.** Watch the norm of a kernel with batch norm behind it at several learning rates. Does it
+#    grow as section 5 says? Add weight decay: what does it do, if the length of a kernel means nothing?
+# 3. **Adapt by statistics.** Train on x_train, test on `x_validation + 1.5`. Now settle the moving averages on unlabelled
+#    galaxies of the brighter night. How much of the accuracy returns? (Li et al. 2016 call this AdaBN; lab 11.)
+# 4. **Instance norm.** As many groups as channels. Which property of a galaxy is lost? Would you use it to classify by
+#    brightness?
+# 5. **Half a spread.** How strongly must one shake in section 8 until batch norm is no better than none?
+#
+# **References**
+#
+# - Ba, Kiros & Hinton 2016, arXiv:1607.06450: Layer normalization.
+# - Ćiprijanović et al. 2021, MNRAS 506, 677: DeepMerge II.
+# - Hoffer, Hubara & Soudry 2017, NIPS 30: Train longer, generalize better.
+# - Ioffe & Szegedy 2015, ICML, PMLR 37, 448: Batch normalization: accelerating deep network training by reducing internal
+#   covariate shift.
+# - Li et al. 2016, arXiv:1603.04779: Revisiting batch normalization for practical domain adaptation.
+# - Santurkar, Tsipras, Ilyas & Mądry 2018, NeurIPS 31: How does batch normalization help optimization?
+# - van Laarhoven 2017, arXiv:1706.05350: L2 regularization versus batch and weight normalization.
+# - Wu & He 2018, ECCV, 3: Group normalization.
+# - Yang et al. 2019, ICLR: A mean field theory of batch normalization.

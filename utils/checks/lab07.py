@@ -7,7 +7,28 @@ from utils.checks import Exercise, expect, run, subtest
 from utils.gradients import input_gradient
 from utils.results import POSITIVE, SHARE, Claim
 
-CLAIMS = {}
+CLAIMS = {
+    "same_as_keras": Claim("Largest difference of the training loss between your layer and Keras', 20 steps", "<= 0.001"),
+    "cosine_without": Claim("Cosine between two galaxies after 30 untrained layers, without batch norm", ">= 0.9"),
+    "cosine_with": Claim("The same with batch norm", "<= 0.7"),
+    "gradient_growth": Claim("Growth of the gradient in each of these layers, with batch norm", "1.1 .. 1.4", POSITIVE),
+    "usable_rate": Claim("Largest usable learning rate, with batch norm / without", ">= 10", POSITIVE),
+    "steps_needed": Claim("Steps to 75 % of the validation galaxies, with batch norm / without", "<= 0.5", POSITIVE),
+    "shaken_drift": Claim("Movement of a channel's mean between two checks, shaken / without", ">= 2", POSITIVE),
+    "shaken_loss": Claim("Training loss after 120 steps, batch norm shaken / without batch norm", "<= 0.9", POSITIVE),
+    "reach": Claim("Way along the gradient on which the loss falls, with batch norm / without", ">= 3", POSITIVE),
+    "noise_slope": Claim("Power of the batch size with which a galaxy's value scatters", "-0.6 .. -0.4"),
+    "loss_without": Claim("Validation loss after learning 400 galaxies by heart, without batch norm", None, POSITIVE),
+    "loss_with": Claim("The same with batch norm", None, POSITIVE),
+    "loss_groups": Claim("The same with batch norm in groups of 8", None, POSITIVE),
+    "momentum_gap": Claim("Validation accuracy lost by momentum 0.99 instead of 0.9, after 60 steps", ">= 0.1"),
+    "batch_of_two": Claim("Validation accuracy after training with batches of two", "<= 0.4", SHARE),
+    "gap_of_two": Claim("Loss in inference minus loss as in training, batches of two", ">= 0.1"),
+    "gap_of_32": Claim("The same, batches of 32", "-0.1 .. 0.1"),
+    "layer_norm_of_two": Claim("Validation accuracy after training with batches of two and layer norm", ">= 0.5", SHARE),
+    "frozen_drop": Claim("Validation accuracy lost by 30 batches of other images at learning rate 0", ">= 0.1"),
+    "folded": Claim("Largest difference of a logit after folding", "<= 0.001", POSITIVE),
+}
 
 
 class BatchNorm(Exercise):
