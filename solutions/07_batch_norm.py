@@ -1108,7 +1108,7 @@ axis.legend();
 # **Predict:** In training with batches of two the network could get used to that. Does it?
 
 # %%
-with_two = trained(small_network(keras_norm, rate=0.002), 2, 600)
+with_two = trained(small_network(keras_norm, rate=0.001), 2, 900)
 two_training, two_inference = in_training_mode(with_two, 2), in_inference(with_two)
 settle(with_two)
 two_settled = in_inference(with_two)
@@ -1223,7 +1223,7 @@ for groups in (1, 4, 8):
     yours = group_norm(maps, np.ones(8), np.zeros(8), groups, 1e-3)
     print(f"{groups} groups of {8 // groups}: largest difference from Keras {abs(yours - theirs).max():.0e}")
 
-model = trained(small_network(lambda name: layers.GroupNormalization(1, name=name), rate=0.002), 2, 600)
+model = trained(small_network(lambda name: layers.GroupNormalization(1, name=name), rate=0.001), 2, 900)
 layer_norm_loss, layer_norm_accuracy = in_inference(model)
 print(f"batches of two, batch norm: accuracy {two_training[1]:.2f} as in training, {two_inference[1]:.2f} in inference")
 print(f"batches of two, layer norm: accuracy {layer_norm_accuracy:.2f} in both")

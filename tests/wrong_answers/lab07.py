@@ -244,6 +244,7 @@ for steps in (
 SHAPES = "one slope for each number: of a row, a matrix, a batch of images"
 PARABOLA = "both sides: the slope of a parabola is exact, however large the step"
 PRODUCT = "one number at a time, with all others back in their places"
+STEP = "the step that is handed over is taken, to both sides"
 INTEGERS = "x may hold whole numbers"
 
 
@@ -312,9 +313,14 @@ def returns_a_flat_list(function, x, step=1e-5):
     return slopes(function, x, step, lambda f, up, down: (f(up) - f(down)) / (2 * step), start=float).ravel()
 
 
-@wrong("7.4", rejected_by=PARABOLA)
+@wrong("7.4", rejected_by=STEP)
 def ignores_the_step(function, x, step=1e-5):
-    return slopes(function, x, 1e-5, lambda f, up, down: (f(up) - f(x)) / 1e-5, start=float)
+    return slopes(function, x, 1e-5, lambda f, up, down: (f(up) - f(down)) / 2e-5, start=float)
+
+
+@wrong("7.4", rejected_by=STEP)
+def goes_half_a_step(function, x, step=1e-5):
+    return slopes(function, x, step / 2, lambda f, up, down: (f(up) - f(down)) / step, start=float)
 
 
 # 7.5 the way back

@@ -8,7 +8,9 @@ from utils.gradients import input_gradient
 from utils.results import POSITIVE, SHARE, Claim
 
 CLAIMS = {
-    "same_as_keras": Claim("Largest difference of the training loss between your layer and Keras', 20 steps", "<= 0.001"),
+    "same_as_keras": Claim(
+        "Largest difference of the training loss between your layer and Keras', 20 steps", "<= 0.001"
+    ),
     "cosine_without": Claim("Cosine between two galaxies after 30 untrained layers, without batch norm", ">= 0.9"),
     "cosine_with": Claim("The same with batch norm", "<= 0.7"),
     "gradient_growth": Claim("Growth of the gradient in each of these layers, with batch norm", "1.1 .. 1.4", POSITIVE),
@@ -28,7 +30,9 @@ CLAIMS = {
     "gap_of_128": Claim("The same with batches of 128", "-0.1 .. 0.1"),
     "batch_of_two": Claim("Validation accuracy after training with batches of two", "<= 0.4", SHARE),
     "loss_of_two": Claim("Loss of that network in inference minus its loss as in training", None),
-    "layer_norm_of_two": Claim("Validation accuracy after training with batches of two and layer norm", ">= 0.5", SHARE),
+    "layer_norm_of_two": Claim(
+        "Validation accuracy after training with batches of two and layer norm", ">= 0.5", SHARE
+    ),
     "frozen_drop": Claim("Validation accuracy lost by 30 batches of other images at learning rate 0", ">= 0.1"),
     "folded": Claim("Largest difference of a logit after folding", "<= 0.001", POSITIVE),
 }
@@ -190,7 +194,10 @@ class Moments(Exercise):
             }
             if x.ndim == 4:
                 wrong_axes["You took the second axis for the channels: they are on the last."] = (0, 2, 3)
-            for quantity, part, value, of in (("mean", got[0], want[0], np.mean), ("variance", got[1], want[1], np.var)):
+            for quantity, part, value, of in (
+                ("mean", got[0], want[0], np.mean),
+                ("variance", got[1], want[1], np.var),
+            ):
                 mistakes = {
                     text: of(x, axis=axes) for text, axes in wrong_axes.items() if axes != tuple(range(x.ndim - 1))
                 }
@@ -412,6 +419,7 @@ class NumericGradient(Exercise):
             "a matrix": {"function": "neighbours", "x": rng.normal(size=(3, 5)), "step": None},
             "a batch of images": {"function": "sine", "x": rng.uniform(-2, 2, size=(2, 3, 2, 2)), "step": None},
             "a parabola with a large step": {"function": "parabola", "x": rng.uniform(1, 3, size=(2, 3)), "step": 0.5},
+            "a sine with a large step": {"function": "sine", "x": rng.uniform(-1, 1, size=(3, 2)), "step": 0.6},
             "a product": {"function": "product", "x": rng.uniform(0.5, 2, size=5), "step": 1e-4},
             "whole numbers": {"function": "parabola", "x": rng.integers(1, 9, size=(2, 2)), "step": None},
         }
@@ -445,15 +453,10 @@ class NumericGradient(Exercise):
                 "This is a difference: divide it by 2 step.": 2 * step * want,
                 "The division by 2 step reads `/ 2 * step`: put it into brackets.": want * step**2,
                 "Every number was changed at once: one at a time.": np.full(x.shape, want.sum()),
-                "The step has been left at its default: use the one that is handed over.": (
-                    _one_sided(function, x, 1e-5) if step != 1e-5 else None
-                ),
                 "You went to one side only: from x − step to x + step.": _one_sided(function, x, step),
                 "You went to one side only, the lower one: from x − step to x + step.": _one_sided(function, x, -step),
             }
-            mistakes = {
-                text: value for text, value in mistakes.items() if value is not None and not np.allclose(value, want)
-            }
+            mistakes = {text: value for text, value in mistakes.items() if not np.allclose(value, want)}
             expect.close(observed[name], want, name, rtol=1e-5, atol=1e-6, mistakes=mistakes)
 
     @subtest("one slope for each number: of a row, a matrix, a batch of images")
@@ -463,6 +466,22 @@ class NumericGradient(Exercise):
     @subtest("both sides: the slope of a parabola is exact, however large the step")
     def parabola(self, cases, observed):
         self._compare(cases, observed, ("a parabola with a large step",))
+
+    @subtest("the step that is handed over is taken, to both sides")
+    def step(self, cases, observed):
+        name = "a sine with a large step"
+        x, step = cases[name]["x"], cases[name]["step"]
+        exact = SLOPES["sine"](x)
+        mistakes = {
+            "This is the slope of a much smaller step: use the one that is handed over.": exact,
+            "You went to one side only: from x − step to x + step.": _one_sided(FUNCTIONS["sine"], x, step),
+            "You went half a step to each side, and divided by 2 step or by one: go a whole step to each side.": (
+                exact * np.sin(step / 2) / (step / 2)
+            ),
+        }
+        # sin(x + h) − sin(x − h) is 2 cos x sin h
+        want = exact * np.sin(step) / step
+        expect.close(observed[name], want, f"{name} of {step}", rtol=1e-6, mistakes=mistakes)
 
     @subtest("one number at a time, with all others back in their places")
     def product(self, cases, observed):
@@ -514,7 +533,7 @@ class Backward(Exercise):
             normalised = (x - np.mean(x, axis=axes)) / spread
             along = np.mean(gradient * normalised, axis=axes)
             d_x = gamma / spread * (gradient - np.mean(gradient, axis=axes) - normalised * along)
-            return d_x, np.einsum("...c,...c->c", gradient, normalised), np.einsum("...c->c", gradient)
+            return d_x, np.sum(gradient * normalised, axis=axes), np.sum(gradient, axis=axes)
 
         return backward
 
@@ -1083,8 +1102,9 @@ _MISTAKES = {
     "γ is missing.": lambda x, gamma, beta, epsilon: _by(
         x, 1, beta, x.mean(axis=_ways(x)), np.sqrt(x.var(axis=_ways(x)) + epsilon)
     ),
-    "γ multiplies x̂ before β is added: γ x̂ + β, not γ (x̂ + β).": lambda x, gamma, beta, epsilon: gamma
-    * _by(x, 1, beta, x.mean(axis=_ways(x)), np.sqrt(x.var(axis=_ways(x)) + epsilon)),
+    "γ multiplies x̂ before β is added: γ x̂ + β, not γ (x̂ + β).": lambda x, gamma, beta, epsilon: (
+        gamma * _by(x, 1, beta, x.mean(axis=_ways(x)), np.sqrt(x.var(axis=_ways(x)) + epsilon))
+    ),
     "γ and β are swapped.": lambda x, gamma, beta, epsilon: _by(
         x, beta, gamma, x.mean(axis=_ways(x)), np.sqrt(x.var(axis=_ways(x)) + epsilon)
     ),
@@ -1092,10 +1112,9 @@ _MISTAKES = {
 
 _INFERENCE_MISTAKES = {
     "This is the batch's own mean and variance: take the moving ones.": (
-        lambda x, moving_mean, moving_variance, gamma, beta, epsilon: gamma
-        * (x - x.mean(axis=_ways(x)))
-        / np.sqrt(x.var(axis=_ways(x)) + epsilon)
-        + beta
+        lambda x, moving_mean, moving_variance, gamma, beta, epsilon: (
+            gamma * (x - x.mean(axis=_ways(x))) / np.sqrt(x.var(axis=_ways(x)) + epsilon) + beta
+        )
     ),
     "ε stands outside the root: √(variance + ε).": (
         lambda x, moving_mean, moving_variance, gamma, beta, epsilon: _by(
@@ -1224,12 +1243,14 @@ _GROUP_MISTAKES = {
         x, 1, 0, groups, epsilon, lambda ndim: (*range(1, ndim - 1), ndim)
     ),
     "These are consecutive numbers of the image, not channels: split the last axis, not the whole galaxy.": (
-        lambda x, gamma, beta, groups, epsilon: gamma
-        * (
-            (x.reshape(len(x), groups, -1) - x.reshape(len(x), groups, -1).mean(axis=2, keepdims=True))
-            / np.sqrt(x.reshape(len(x), groups, -1).var(axis=2, keepdims=True) + epsilon)
-        ).reshape(x.shape)
-        + beta
+        lambda x, gamma, beta, groups, epsilon: (
+            gamma
+            * (
+                (x.reshape(len(x), groups, -1) - x.reshape(len(x), groups, -1).mean(axis=2, keepdims=True))
+                / np.sqrt(x.reshape(len(x), groups, -1).var(axis=2, keepdims=True) + epsilon)
+            ).reshape(x.shape)
+            + beta
+        )
     ),
 }
 
