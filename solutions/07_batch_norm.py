@@ -33,6 +33,8 @@ from utils import lab
 lab.start("07")
 
 # %% tags=["imports"]
+from itertools import pairwise
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -226,7 +228,8 @@ for where, shape in (("last axis", (75, 75, 8)), ("axis 1, not told", (8, 75, 75
 sample = x_train[:32]
 yours = moments(sample)
 theirs = [keras.ops.convert_to_numpy(m) for m in keras.ops.moments(sample, axes=(0, 1, 2))]
-print("largest difference from keras.ops.moments:", f"{max(abs(a - b).max() for a, b in zip(yours, theirs)):.0e}")
+apart = max(abs(a - b).max() for a, b in zip(yours, theirs, strict=True))
+print(f"largest difference from keras.ops.moments: {apart:.0e}")
 
 # %% [markdown]
 # ## 4 · One galaxy alone
@@ -824,7 +827,7 @@ surface = compare.train(
 def drift(curve):
     """How far a channel's mean moves from check to check, in units of its spread: median over channels and checks."""
     found = [look["moments"] for look in curve.watched[0]]
-    return np.median([abs(b[0] - a[0]) / np.sqrt(a[1]) for a, b in zip(found[:-1], found[1:], strict=True)])
+    return np.median([abs(b[0] - a[0]) / np.sqrt(a[1]) for a, b in pairwise(found)])
 
 
 for name, curve in surface.items():
