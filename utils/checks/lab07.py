@@ -20,7 +20,7 @@ CLAIMS = {
         "Movement of a channel's mean: between two steps if shaken / between two checks without", ">= 0.8", POSITIVE
     ),
     "shaken_loss": Claim("Mean training loss of 100 steps, batch norm shaken / without", "<= 0.9", POSITIVE),
-    "reach": Claim("Way along the gradient on which the loss falls, with batch norm / without", ">= 3", POSITIVE),
+    "wall": Claim("Rise of the loss three gradients away, without batch norm / with it", ">= 5", POSITIVE),
     "noise_slope": Claim("Power of the batch size with which a galaxy's value scatters", "-0.6 .. -0.4"),
     "loss_without": Claim("Validation loss after learning 400 galaxies by heart, without batch norm", None, POSITIVE),
     "loss_with": Claim("The same with batch norm", None, POSITIVE),
@@ -30,7 +30,7 @@ CLAIMS = {
         "Accuracy in inference minus that in training mode with batches of two, same network", ">= 0.1"
     ),
     "gap_of_128": Claim("The same with batches of 128", "-0.1 .. 0.1"),
-    "batch_of_two": Claim("Validation accuracy after training with batches of two", "<= 0.4", SHARE),
+    "batch_of_two": Claim("Validation accuracy after training with batches of two", "<= 0.5", SHARE),
     "loss_of_two": Claim("Loss of that network in inference minus its loss as in training", None),
     "layer_norm_of_two": Claim("The same with layer norm instead of batch norm", ">= 0.5", SHARE),
     "frozen_drop": Claim("Validation accuracy lost by 30 batches of other images at learning rate 0", ">= 0.1"),
