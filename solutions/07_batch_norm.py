@@ -738,7 +738,8 @@ figure, axis = plt.subplots(figsize=(7, 3.8))
 for name, curves in sweep.items():
     late = np.array([np.nan_to_num(curve.validation_accuracy[0, -5:], nan=0.25).mean() for curve in curves.values()])
     axis.plot(rates[name], late, "o-", label=name)
-    usable[name] = max(rate for rate, accuracy in zip(rates[name], late, strict=True) if accuracy >= 0.5)
+    half_right = [rate for rate, accuracy in zip(rates[name], late, strict=True) if accuracy >= 0.5]
+    usable[name] = max(half_right, default=rates[name][0])
     best[name] = rates[name][late.argmax()]
     reached = sweep[name][f"rate {best[name]}"].steps_to(0.75)[0]
     needed[name] = min(reached, steps)
@@ -753,8 +754,9 @@ axis.legend();
 # %% [markdown]
 # *Figure: mean accuracy of the last five checks against the learning rate, without and with batch norm; above the thin line
 # a rate is usable.* Without batch norm the choice of rates is narrow. Beyond it the network knows little, or learns for a
-# while until one step is too large, and knows nothing from then on. With batch norm the choice is wide: rates work that are tens of times larger. Section 5 has told you
-# one reason: where a step is too large, the kernel becomes long, and the next steps turn it less.
+# while until one step is too large, and knows nothing from then on. With batch norm the choice is wide: rates work that are
+# tens of times larger. Section 5 has told you one reason: where a step is too large, the kernel becomes long, and the next
+# steps turn it less.
 
 # %%
 plotting.training_curves({f"{name}, rate {best[name]}": sweep[name][f"rate {best[name]}"] for name in sweep})
@@ -764,8 +766,8 @@ print(f"on this machine a step with batch norm takes {dearer:.0%} more time")
 
 # %% [markdown]
 # *Figure: training loss and validation accuracy without and with batch norm, each at its best learning rate.* It learns much
-# faster, in steps; each step takes a little longer. The validation accuracy with batch norm is restless: it is measured in inference mode, with moving
-# averages of the last ten batches or so, and at this learning rate the weights run away under them.
+# faster, in steps; each step takes a little longer. The validation accuracy with batch norm is restless: it is measured in
+# inference mode, with moving averages of the last ten batches or so, and the weights run away under them.
 #
 # ## 8 · Why does it help?
 #
@@ -775,8 +777,8 @@ print(f"on this machine a step with batch norm takes {dearer:.0%} more time")
 #
 # It sounds right. Is it? A claim about a cause can be tested: leave batch norm in, and bring the shift back (Santurkar et
 # al. 2018). After each batch norm, we now **shake**: in every training step, each channel is multiplied by a random factor
-# between 0.7 and 1.3, and a random number with a standard deviation of 0.3 is added, new ones in each step. If the reason is right,
-# this network should learn as badly as one without batch norm.
+# between 0.7 and 1.3, and a random number with a standard deviation of 0.3 is added, new ones in each step. If the reason is
+# right, this network should learn as badly as one without batch norm.
 #
 # **Predict:** Does it?
 
@@ -1047,8 +1049,8 @@ print(f"largest difference between the weights of their third layers: {same:.0e}
 # %% [markdown]
 # *Figure: training loss (the two lines cover each other) and validation accuracy of the same network with two momenta.* In
 # training all is well, and in validation the network with 0.99 is far behind: it is used with a mean and a variance from
-# before it had learnt anything. If your validation curve is bad while the training curve is fine, look at the momentum before you blame
-# overfitting. Keras' default of 0.99 wants some 500 steps; `steps_to_forget(0.99, 0.01)` is 459.
+# before it had learnt anything. If your validation curve is bad while the training curve is fine, look at the momentum
+# before you blame overfitting. Keras' default of 0.99 wants some 500 steps; `steps_to_forget(0.99, 0.01)` is 459.
 #
 # One can also mend it afterwards. Send a thousand training galaxies through and put *their* moments into the layers: that is
 # an update with momentum 0.
@@ -1156,8 +1158,8 @@ for name, (loss, share) in (
 #
 # ### Frozen, but not quite
 #
-# In transfer learning (lab 10) one freezes layers that have been trained on other data. Suppose you do that by making sure that
-# no weight can change; say, with a learning rate of 0. Then 30 batches of other images go through in training mode, from
+# In transfer learning (lab 10) one freezes layers that have been trained on other data. Suppose you do that by making sure
+# that no weight can change; say, with a learning rate of 0. Then 30 batches of other images go through in training mode, from
 # a night with a brighter sky.
 #
 # **Predict:** Every weight is the same as before. Does the network still know the galaxies it was trained on?

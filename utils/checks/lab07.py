@@ -461,7 +461,8 @@ class NumericGradient(Exercise):
             case = cases[name]
             function, x, step = FUNCTIONS[case["function"]], np.asarray(case["x"], float), case["step"] or 1e-5
             want = SLOPES[case["function"]](x)
-            expect.shape(observed[name], x.shape, name)
+            flat = {"Give the slopes the shape of x.": (x.size,)} if x.ndim > 1 else {}
+            expect.shape(observed[name], x.shape, name, mistakes=flat)
             mistakes = {
                 "Twice too large: the two points are 2 step apart.": 2 * want,
                 "Half of it: divide by 2 step once.": want / 2,
@@ -469,11 +470,14 @@ class NumericGradient(Exercise):
                 "This is a difference: divide it by 2 step.": 2 * step * want,
                 "The division by 2 step reads `/ 2 * step`: put it into brackets.": want * step**2,
                 "Every number was changed at once: one at a time.": np.full(x.shape, want.sum()),
-                "Give the slopes the shape of x.": want.ravel() if x.ndim > 1 else -want,
                 "You went to one side only: from x − step to x + step.": _one_sided(function, x, step),
                 "You went to one side only, the lower one: from x − step to x + step.": _one_sided(function, x, -step),
             }
-            mistakes = {text: value for text, value in mistakes.items() if not np.allclose(value, want)}
+            mistakes = {
+                text: value
+                for text, value in mistakes.items()
+                if np.shape(value) != want.shape or not np.allclose(value, want)
+            }
             expect.close(observed[name], want, name, rtol=1e-5, atol=1e-6, mistakes=mistakes)
 
     @subtest("one slope for each number: of a row, a matrix, a batch of images")
