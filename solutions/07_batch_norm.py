@@ -7,7 +7,7 @@
 # **You build:** batch normalisation, forward for training and for inference, its way back by hand with the instrument that
 # checks it, a Keras layer, group normalisation beside it, and a convolution that swallows it.
 #
-# **Time:** 210 minutes of work, 1.5 minutes of CPU · **Before:** labs 03, 06 ·
+# **Time:** 210 minutes of work, 2 minutes of CPU · **Before:** labs 03, 06 ·
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/your-name/neural-networks-for-computer-vision/blob/main/labs/07_batch_norm.ipynb)
 #
 # **Papers:** Ioffe & Szegedy 2015, ICML, 448; Santurkar et al. 2018, NeurIPS 31 (why it works); Wu & He 2018, ECCV, 3
@@ -859,10 +859,10 @@ plotting.training_curves(surface);
 
 # %% [markdown]
 # *Figure: training loss and validation accuracy without batch norm, with it, and with batch norm that is shaken in every
-# step, all at the same learning rate.* In the shaken network, each layer is handed a new shift in *every* step, as large as
-# the network without batch norm sees in fifty. It suffers from that: its loss is measured while it is shaken, and stays
-# above that of its quiet twin. But it learns faster than the network without batch norm, where there is nearly no shift from
-# one step to the next. If holding the target still were what counts, it would be the other way round.
+# step, all at the same learning rate.* In the shaken network, each layer is handed a new shift in *every* step, more than half
+# of what the network without batch norm sees in fifty. It suffers from that: its loss is measured while it is shaken, and
+# stays above that of its quiet twin. But it learns faster than the network without batch norm, where there is nearly no
+# shift from one step to the next. If holding the target still were what counts, it would be the other way round.
 #
 # What else? Santurkar et al. looked at the **surface of the loss**. A gradient tells the slope *here*; a step is worth
 # something if the surface does not change at once. Stand at some place in training, walk along the negative gradient, and
