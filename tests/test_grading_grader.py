@@ -119,8 +119,9 @@ def test_whoever_stops_the_program_pays_alone(grader, source, reason):
         "import os, signal\ndef stretch(*_, **__):\n    os.kill(os.getppid(), signal.SIGKILL)",
         "import os, signal\ndef stretch(*_, **__):\n    os.kill(-1, signal.SIGKILL)",
         "import threading, os, time\nthreading.Thread(target=lambda: (time.sleep(0.3), os._exit(1))).start()\nSOLUTION",
+        "import time\nget_ipython().events.register('pre_run_cell', lambda *_: time.sleep(6))\nSOLUTION",
     ],
-    ids=["ignores-interrupts", "kills-parent", "kills-all", "delayed"],
+    ids=["ignores-interrupts", "kills-parent", "kills-all", "delayed", "slows-all-others"],
 )
 def test_an_attack_on_the_grader_costs_only_its_own_exercise(grader, source):
     result = graded(grader, e2=f"# Exercise 0.2\n{source}\n")
