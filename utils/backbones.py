@@ -112,7 +112,7 @@ def preprocess(images):
 
 def _convolution(x, channels, kernel, stride, name):
     """Convolution, batch normalisation, ReLU cut off at 6."""
-    x = layers.Conv2D(channels, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = layers.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
     return _normalised(x, name)
 
 
@@ -126,7 +126,7 @@ def _block(inputs, channels, kernel, stride, widening, name):
     x = inputs
     if widening != 1:
         x = _convolution(x, widening * inputs.shape[-1], 1, 1, f"{name}_widen")
-    x = layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv")(x)
+    x = layers.DepthwiseConv2D(kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv")(x)
     x = _normalised(x, f"{name}_depthwise")
     x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_narrow_conv")(x)
     x = _normalised(x, f"{name}_narrow", activation=False)
