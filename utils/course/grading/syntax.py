@@ -30,7 +30,7 @@ def parse(source):
     --------
     >>> parse("%matplotlib inline\\nfiles = !ls").text
     'pass\\nfiles = None'
-    >>> parse("def double(x:")
+    >>> parse("x = = 1")
     Traceback (most recent call last):
     utils.course.grading.syntax.NotPython: is not valid Python (invalid syntax, line 1)
     """
