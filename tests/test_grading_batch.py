@@ -1,6 +1,7 @@
 """A class is graded: each student exactly once, whatever dies, and nobody twice."""
 
 import json
+import multiprocessing
 import os
 import signal
 import stat
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import psutil
@@ -196,6 +197,18 @@ def test_a_worker_far_beyond_its_time_is_ended(group, monkeypatch):
     grades = group.grade(submissions, Workers(2), submission_seconds=1.0)
     assert grades["slow"]["status"] == "failed"
     assert grades["ada"]["status"] == "graded"
+
+
+@pytest.mark.parametrize(("task", "most"), [(0, 5), (60, 30)], ids=["idle", "starting"])
+def test_workers_are_stopped_at_once(task, most):
+    executor = Workers(2)
+    futures = [executor.submit(time.sleep, task) for _ in range(2)]
+    if not task:
+        wait(futures)
+    begin = time.monotonic()
+    executor.stop()
+    assert time.monotonic() - begin < most
+    assert not multiprocessing.active_children()
 
 
 def test_workers_close_their_grader_in_the_end(group):
