@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 
 from utils.course.grading.compose import answer_cells, compose, defined_names
 from utils.course.grading.owners import CANVAS, NOTEBOOK, sort_by_student
-from utils.course.grading.reading import StudentCell, StudentNotebook, Unreadable, read_notebook
+from utils.course.grading.reading import Unreadable, read_notebook
 from utils.course.grading.received import File, receive
 from utils.course.grading.roster import read_moment
 from utils.course.notebook import join
-
-__all__ = ["StudentCell", "StudentNotebook", "Submission", "Unreadable", "find_submissions", "read_notebook"]
 
 _MOST_READ, _MOST_BYTES = 40, 100_000_000  # notebooks of one student that are looked into, and their bytes in all
 _UPLOAD = re.compile(r"(?:-(\d{1,3})|\((\d{1,3})\))$")
