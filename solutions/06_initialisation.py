@@ -99,8 +99,8 @@ plotting.gallery(pictures, titles, columns=6, size=1.5);
 # light or dark, in the end patches and noise. The numbers are not alike. In the first row the values shrink to a sixth
 # in each layer, in the last they grow fivefold, and in the middle row they lose a little on the way, but stay within a
 # factor of ten or so. Single-precision numbers end at $3 \cdot 10^{38}$: some fifty layers of the last row. And long
-# before small numbers end, a network whose output is some $10^{-24}$ for every galaxy has nothing to say, and what it could
-# learn from its mistakes, the gradient, is as small.
+# before small numbers end, a network whose output is some $10^{-24}$ for every galaxy has nothing to say, and what it
+# could learn from its mistakes, the gradient, is as small.
 #
 # Where does the 0.0589 come from? You will derive it.
 #
@@ -352,8 +352,9 @@ axes[1].legend(loc="lower left");
 #
 # (· means element by element). At the last layer, where there is no next one, the gradient with respect to what leaves
 # the network stands in place of the bracket. The $\delta_l$ are what you compute now. (The gradient with respect to the
-# weights, $a_{l-1}^\mathsf T\, \delta_l$, follows from them; we come back to it in section 9.) Again one multiplication by a weight matrix in each layer, now by its
-# transpose, and one factor $\varphi'$, the slope of the activation. It can be had from what *leaves* the activation,
+# weights, $a_{l-1}^\mathsf T\, \delta_l$, follows from them; we come back to it in section 9.) Again one multiplication
+# by a weight matrix in each layer, now by its transpose, and one factor $\varphi'$, the slope of the activation. It can
+# be had from what *leaves* the activation,
 # $a = \varphi(h)$, which we have kept: the slope of tanh is $1 - a^2$, that of a ReLU is 1 where $a > 0$ and 0
 # elsewhere.
 
@@ -428,15 +429,16 @@ for title, name in (("ReLU", "σ = 0.01"), ("ReLU", "σ² = 2/n"), ("tanh", "σ�
 # With tanh and σ = 1 the gradients do not vanish, they **explode**. Only about two of a hundred neurons have a slope
 # worth mentioning, but for these the weights are so large that $n \sigma^2 \langle \varphi'^2 \rangle \approx 17$, and
 # the gradient grows fourfold in each layer. (With $\sigma^2 = 1/n$, tanh loses a factor of some six: section 7 comes
-# back to it.) Such a network with σ = 1 is chaotic: after the least change of a galaxy, the signs at
-# the end are as good as drawn anew.
+# back to it.) Such a network with σ = 1 is chaotic: after the least change of a galaxy, the signs at the end are as
+# good as drawn anew.
 #
 # ## 5 · The recipes
 #
 # What we found has names. A layer's **fan-in** is the number of inputs of one of its outputs, its **fan-out** the
-# number of outputs that one of its inputs goes to. For a dense layer these are the two sides of its matrix, which
-# Keras calls its **kernel** too. For a convolution, count: an output pixel is a sum over all kernel places and all input channels; and an input pixel goes to
-# as many output pixels as the kernel has places, in each output channel (with stride 1, away from the border).
+# number of outputs that one of its inputs goes to. For a dense layer these are the two sides of its matrix, which Keras
+# calls its **kernel** too. For a convolution, count: an output pixel is a sum over all kernel places and all input
+# channels; and an input pixel goes to as many output pixels as the kernel has places, in each output channel (with
+# stride 1, away from the border).
 
 # %% exercise="6.4"
 # Exercise 6.4
@@ -474,9 +476,9 @@ check("6.4", fans)
 # | Glorot | $2/(n_\text{in} + n_\text{out})$ | tanh | a compromise between activations and gradients |
 # | He | $2/n_\text{in}$ | ReLU | activations |
 #
-# Which to take, where inputs and outputs are not equally many, activations or gradients? For the ReLU either will do: in a
-# chain of layers, what one loses by a wider layer the next one gives back, and only the factor of the whole stack counts
-# (He et al. 2015). The usual choice is the fan-in.
+# Which to take for a ReLU, where inputs and outputs are not equally many? Either will do. With $2/n_\text{in}$, the way
+# back multiplies $\langle\delta^2\rangle$ by $n_\text{out}/n_\text{in}$ in each layer; and as the outputs of one layer are
+# the inputs of the next, these factors cancel in a stack, but for the first and the last (He et al. 2015).
 #
 # The derivation asks for a mean of 0 and a variance, not for a normal distribution. A **uniform** distribution between
 # $-r$ and $r$ has the variance $r^2/3$, and does as well.
@@ -699,17 +701,17 @@ for title in activation_functions:
 # With ReLU, He and orthogonal × √2 keep both; LeCun's and Glorot's start lose both.
 #
 # With tanh the answer is less clear-cut than the table of section 5. From LeCun's and the orthogonal start activations
-# and gradients sink to a fifth or a sixth, from He's the activations keep their size and the gradients grow threefold. In
-# thirty layers, one is as good as the other. The recursion tells what happens in more. With $n\sigma^2 = 1$ tanh
+# and gradients sink to a fifth or a sixth, from He's the activations keep their size and the gradients grow threefold.
+# In thirty layers, one is as good as the other. The recursion tells what happens in more. With $n\sigma^2 = 1$ tanh
 # squeezes ever less, the smaller its input has become: the RMS falls as slowly as $1/\sqrt{2 l}$, and the gradient in
 # like manner. With He's $n\sigma^2 = 2$ the activations settle at 0.56, and from there on each layer multiplies the
-# gradient by 1.05: three or four times in 30 layers, more than a million times in 300. So $1/n$ is the largest scale at which nothing grows
-# exponentially, and the recipe for tanh.
+# gradient by 1.05: three or four times in 30 layers, more than a million times in 300. So $1/n$ is the largest scale at
+# which nothing grows exponentially, and the recipe for tanh.
 #
 # And the constant start? Forward nothing seems amiss. The way back has one odd step: after the last layer, $\delta$
 # drops to a thirtieth or less, and stays there. What layer 30 hands back to each of its inputs is the sum of its 1024
-# gradients with equal weights $1/n$: their mean. They differ in sign, so their mean is small, and it is *the same for all
-# neurons*.
+# gradients with equal weights $1/n$: their mean. They differ in sign, so their mean is small, and it is *the same for
+# all neurons*.
 #
 # ## 8 · Two broken starts that look healthy
 #
@@ -859,8 +861,8 @@ for name, curve in shallow_curves.items():
 # Those of the second do, thanks to the random layer behind them. Those of the first do not: they are equal, so they
 # hand equal values to the second; and each neuron of the second, whatever its own gradient, treats its inputs alike, so
 # that the gradients which come back to the first are equal too, after every step. The neurons of a layer part if the
-# weights differ with which they look at the layer before (the columns of their own matrix), or those with which the next
-# layer takes them up (the rows of its matrix). The second layer's columns do part in training; its rows never do.
+# weights differ with which they look at the layer before (the columns of their own matrix), or those with which the
+# next layer takes them up (the rows of its matrix). The second layer's columns do part in training; its rows never do.
 # Two constant layers in a row are one too many.
 #
 # </details>
@@ -896,8 +898,9 @@ axis.legend(loc="lower right");
 # ones grows. More depth makes this worse, not better. Labs 07 and 08 are about two ways out.
 #
 # Training can kill as well: one step that is too large pushes a neuron's weights to where no galaxy reaches it. Three
-# times the same network with two hidden layers learns for 60 steps. Its optimiser is **Adam**, which divides the gradient
-# of each weight by its usual size, so that its steps are about as large as the learning rate, whatever the gradient.
+# times the same network with two hidden layers learns for 60 steps. Its optimiser is **Adam**, which divides the
+# gradient of each weight by its usual size, so that its steps are about as large as the learning rate, whatever the
+# gradient.
 
 # %%
 def two_hidden_layers():
@@ -934,17 +937,17 @@ for name, curve in rate_curves.items():
     print(f"accuracy {curve.validation_accuracy[0, -1]:.2f}")
 
 # %% [markdown]
-# The middle rate has killed about half of the first layer and still learns something; with the largest hardly
-# anything is left, and the network can do nothing but guess. When a loss stands still, count the dead, and think of the
-# learning rate.
+# The middle rate has killed about half of the first layer and still learns something; with the largest hardly anything
+# is left, and the network can do nothing but guess. When a loss stands still, count the dead, and think of the learning
+# rate.
 #
 # ## 9 · The same network from each start
 #
-# So far no network has gone deep and learnt. This one has twelve convolutions of 16 channels, a dense layer, and nothing
-# of what labs 07 and 08 will bring to its help. It is trained from each start, on the same galaxies in the same order,
-# for 250 steps of 32 galaxies. The optimiser is SGD with **momentum**: instead of the gradient it takes an average over
-# the last ten or so, so it still feels how large a gradient is. The output layer gets a tenth of each start, so that a
-# network whose activations have a sound size begins by guessing.
+# So far no network has gone deep and learnt. This one has twelve convolutions of 16 channels, a dense layer, and
+# nothing of what labs 07 and 08 will bring to its help. It is trained from each start, on the same galaxies in the same
+# order, for 250 steps of 32 galaxies. The optimiser is SGD with **momentum**: instead of the last gradient it
+# takes a sum over the last ten or so, so it still feels how large a gradient is. The output layer gets a tenth of each
+# start, so that a network whose activations have a sound size begins by guessing.
 #
 # We compare accuracies on the validation set and leave the test set alone; nothing here is a final result.
 #
@@ -1017,10 +1020,11 @@ figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper");
 # %% [markdown]
 # *Figure: length of the gradient with respect to the weights of each layer (the thirteenth is the output), before and
 # after training; a line is missing where the gradient is 0 or the training broke off.* From He's start and the
-# orthogonal one it begins with some tenths and has grown to a few when training ends, in all layers alike. Glorot's
-# begins fifty to a hundred times smaller: a factor √2 from each layer of 16 channels, 2.5 from the first, which has 3
-# bands and fewer inputs than outputs. σ = 1 begins with more than $10^{10}$, and σ = 0.01 with $10^{-13}$: nothing but
-# biases can move there, and with biases alone a network learns how frequent the classes are.
+# orthogonal one it begins with some hundredths or tenths and has grown to 1 or so when training ends, in all layers
+# alike. Glorot's begins fifty to a hundred times smaller: a factor √2 from each layer of 16 channels, 2.5 from the
+# first, which has 3 bands and fewer inputs than outputs. σ = 1 begins with more than $10^{10}$, and σ = 0.01 with
+# $10^{-13}$ or less: nothing but biases can move there, and with biases alone a network learns how frequent the classes
+# are.
 #
 # The lines are flat, even those of bad starts. The gradient for $W_l$ is $a_{l-1}^\mathsf T \delta_l$: from layer to
 # layer $a$ shrinks one way and $\delta$ the other way, and their product is equally small everywhere.
@@ -1035,10 +1039,10 @@ figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper");
 # <details><summary>Answer</summary>
 #
 # The four probabilities sum to 1, so the four gradients sum to 0. What the output layer hands back is a sum of the four
-# with its weights, and these are equal: 0, whatever the galaxy. The first steps change the output's own weights. From then
-# on they differ from class to class, and a gradient comes back. But it is the same for all 16 channels of a layer, which
-# have the same kernels. They are copies and stay copies, and the network can do what one with a single channel in each
-# layer could do.
+# with its weights, and these are equal: 0, whatever the galaxy. The first steps change the output's own weights. From
+# then on they differ from class to class, and a gradient comes back. But it is the same for all 16 channels of a layer,
+# which have the same kernels. They are copies and stay copies, and the network can do what one with a single channel in
+# each layer could do.
 #
 # </details>
 
@@ -1129,18 +1133,18 @@ figure.colorbar(picture, ax=axes, label="training loss (nats)");
 # and with Adam; dark is bad, 1.39 is no knowledge at all.* With SGD one learns on an island around He's scale, and it
 # is tilted: smaller weights want larger steps, larger ones smaller steps. Off the island no learning rate helps. (Where
 # a 1.39 stands among the `nan`s, the neurons died before the loss could overflow. A **nat** is the unit of a loss with
-# the natural logarithm.) Adam widens the island. The row 0.7
-# is Glorot's recipe: SGD learns little from it, Adam nearly as much as from He's. At a quarter of He's weights Adam is
-# as lost as SGD, for larger steps cannot make up for what does not arrive at the output. At 1.4 times He's large steps
-# repair some of the harm; at twice and four times, the loss is enormous with each of the learning rates.
+# the natural logarithm.) Adam widens the island. The row 0.7 is Glorot's recipe: SGD learns little from it, Adam nearly
+# as much as from He's. At a quarter of He's weights Adam is as lost as SGD, for larger steps cannot make up for what
+# does not arrive at the output. At 1.4 times He's large steps repair some of the harm; at twice and four times, the
+# loss is enormous with each of the learning rates.
 #
 # So Adam *hides* a poor start, in networks that are not too deep. That is how one gets away with Glorot's recipe for
 # ReLUs.
 #
 # ## 11 · Measure instead of calculating
 #
-# All recipes rest on assumptions: no padding, the right activation, a number of inputs. There is a way that needs none of
-# these. Send a batch of galaxies through the first layer, measure the standard deviation of $h$, what enters the
+# All recipes rest on assumptions: no padding, the right activation, a number of inputs. There is a way that needs none
+# of these. Send a batch of galaxies through the first layer, measure the standard deviation of $h$, what enters the
 # activation, and divide the weights by it. Then the second layer, with what the *rescaled* first layer gives; and so on
 # (Mishkin & Matas 2016 start so, from orthogonal weights).
 #
@@ -1196,9 +1200,9 @@ plt.legend();
 
 # %% [markdown]
 # *Figure: RMS of the activations in each layer, from σ = 0.01 and from the same start after rescaling on 100 galaxies.*
-# Flat. And look at the printed numbers. For the ReLU the measurement found He's 2 by itself. For tanh it found 2.5, which
-# no recipe has: with a standard deviation of 1 we asked it to enter the tanh where that bends. Measured forward, this is
-# as good as any.
+# Flat. And look at the printed numbers. For the ReLU the measurement found He's 2 by itself. For tanh it found 2.5,
+# which no recipe has: with a standard deviation of 1 we asked it to enter the tanh where that bends. Measured forward,
+# this is as good as any.
 #
 # **Predict:** And backward? (Section 7: where $n\sigma^2$ is 2, a tanh makes gradients grow by 5 % in each layer.)
 
