@@ -247,6 +247,15 @@ def test_who_was_under_way_twice_is_not_tried_again_unless_named(group):
     assert group.grade(submissions, again={"ada"})["ada"]["status"] == "graded"
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt; where tests run in a shell's background, it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_no_attempt_and_no_process(group):
     submissions = [submission("ada"), *(submission(f"s{i}", sleep=30) for i in range(3))]
     executor = Workers(2)

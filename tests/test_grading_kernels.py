@@ -20,7 +20,7 @@ from jupyter_client import BlockingKernelClient
 from utils.course.errors import CourseError
 from utils.course.grading import family, kernels
 from utils.course.grading.isolation import Isolation, Limits, sandbox_problem
-from utils.course.grading.kernels import Launcher, Zygote
+from utils.course.grading.kernels import END_SECONDS, Launcher, Zygote
 from utils.files import ROOT
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork server and sandbox are for Linux")
@@ -119,9 +119,10 @@ def dead(kernel, seconds=15):
 
 
 def stopped_quickly(kernel):
+    """Whether a kernel ends without its end having to be waited for in vain."""
     begin = time.monotonic()
     kernel.stop()
-    return time.monotonic() - begin < 2
+    return time.monotonic() - begin < 0.9 * END_SECONDS
 
 
 def living(mark):
