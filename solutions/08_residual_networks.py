@@ -251,13 +251,13 @@ def train(block, depths):
         return make
 
     curves = compare.train(
-        {depth: maker(depth) for depth in depths},
+        {f"{depth} layers": maker(depth) for depth in depths},
         (x_train, labels),
         (x_validation, validation_labels),
         steps=steps,
         seeds=[lab.seed],
     )
-    return curves, models
+    return dict(zip(depths, curves.values(), strict=True)), models
 
 
 def final_loss(curve):
@@ -269,8 +269,8 @@ plain_curves, plain_models = train(plain_block, (8, 14, 32))
 
 # %%
 def draw_losses(axis, curves, title):
-    for (name, curve), colour in zip(curves.items(), plotting.COLOURS, strict=False):
-        axis.plot(curve.smooth_loss(20)[0], color=colour, label=f"{name} layers" if isinstance(name, int) else name)
+    for (depth, curve), colour in zip(curves.items(), plotting.COLOURS, strict=False):
+        axis.plot(curve.smooth_loss(20)[0], color=colour, label=f"{depth} layers")
     axis.set(title=title, xlabel="step", ylabel="training loss (nats)", ylim=(0, 1.8))
     axis.legend()
 
