@@ -18,7 +18,10 @@ CLAIMS = {
     "residual_8": Claim(f"Residual network of 8 layers, last scale 0: {LOSS}", limits=POSITIVE),
     "residual_14": Claim("The same with 14 layers", limits=POSITIVE),
     "residual_32": Claim("The same with 32 layers", limits=POSITIVE),
-    "ones_32": Claim("The same with 32 layers and last scale 1", limits=POSITIVE),
+    "slow_plain_32": Claim("Plain network of 32 layers at the learning rate 0.02: the same", ">= 1", POSITIVE),
+    "slow_ones_32": Claim(
+        "Residual network of 32 layers, last scale 1, learning rate 0.02: the same", "<= 0.95", POSITIVE
+    ),
     "plain_degrades": Claim("Training loss of the plain network of 32 layers minus that of 8 layers", ">= 0.3"),
     "shortcut_gains": Claim("32 layers: training loss of the plain network minus that of the residual one", ">= 0.3"),
     "depth_helps": Claim("Residual networks: training loss of 8 layers minus that of 32 layers", ">= -0.05"),
@@ -29,10 +32,8 @@ CLAIMS = {
     "residual_direction": Claim("The same for the residual network, last scale 0", ">= 0.6"),
     "plain_without_a_block": Claim("Mean loss of accuracy without one block, plain network of 14 layers", ">= 0.2"),
     "residual_without_a_block": Claim("The same for the residual network of 32 layers", "<= 0.1"),
-    "lab03_accuracy": Claim(
-        "Lab 03's network with half of its filters, 300 steps: accuracy on the test set", limits=SHARE
-    ),
-    "residual_accuracy": Claim("Residual network of 20 layers at the same cost, 300 steps: the same", ">= 0.92", SHARE),
+    "lab03_accuracy": Claim("Lab 03's network with fewer filters, 300 steps: accuracy on the test set", limits=SHARE),
+    "residual_accuracy": Claim("Residual network of 14 layers at the same cost, 300 steps: the same", ">= 0.85", SHARE),
 }
 
 
