@@ -635,7 +635,7 @@ class ResidualBlock(Exercise):
             _expect_named(named, case, name, "the last batch normalisation of the branch")
             last, others = named[0], [norm for norm in _kinds(got, NORM) if norm is not named[0]]
             of_shortcut = [norm for norm in others if norm["after"] == 2] if projections else []
-            first = next((norm for norm in others if norm not in of_shortcut), others[0])
+            first = next((norm for norm in others if norm["after"] != 2), others[0])
             way = x
             if projections:
                 way = _conv(x, projections[0], stride)
