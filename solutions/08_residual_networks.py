@@ -281,9 +281,9 @@ for depth, curve in plain_curves.items():
 
 # %% [markdown]
 # *Figure: training loss (mean of the last 20 steps) of plain networks of 8, 14 and 32 layers.* The deepest one is the
-# worst, and by far. He et al. (2016a) saw it on a million photographs, where a plain network of 34 layers ended above one of
-# 18, and called it **degradation**. It is not over-fitting, since the training loss itself is worse. And it is not that the deeper
-# network is not able to do it. That can be proven.
+# worst, and by far. He et al. (2016a) saw it on a million photographs, where a plain network of 34 layers ended above
+# one of 18, and called it **degradation**. It is not over-fitting, since the training loss itself is worse. And it is
+# not that the deeper network is not able to do it. That can be proven.
 #
 # ## 3 · A deeper network that is no worse
 #
@@ -514,10 +514,10 @@ check("8.5", (padded_shortcut, projected_shortcut))
 # Now as layers. Where the shape stays, the shortcut is $x$ itself; where it changes, it is a convolution of 1×1 with the
 # stride of the block, followed by batch normalisation. `layers.Add()([a, b])` adds.
 #
-# One more thing. If a block should begin as nothing, why not let it *really* begin as nothing? The **last scale** of the
-# branch, γ of its second batch normalisation, begins at 0 instead of 1 (Goyal et al. 2017). Then every branch gives 0 at
-# the start, and the network of 32 layers begins as a network of a stem and two projections. The gradient of that γ is not
-# 0, so the blocks wake up when training begins.
+# One more thing. If a block should begin as nothing, why not let it *really* begin as nothing? The **last scale** of
+# the branch, γ of its second batch normalisation, begins at 0 instead of 1 (Goyal et al. 2017). Then every branch gives
+# 0 at the start, and the network of 32 layers begins as a network of a stem and two projections. The gradient of that γ
+# is not 0, so the blocks wake up when training begins.
 #
 # **Predict:** In the first step, with the last scale at 0, what is the gradient of the two convolutions in the branch?
 
@@ -609,7 +609,8 @@ for depth in plain_curves:
 # And deeper is not *much* better either: our four kinds of galaxies ask for no more. On photographs of a thousand
 # kinds, He et al. (2016a) went to 152 layers, and deeper was better all the way.
 #
-# How much of it is the shortcut, and how much the last scale of 0? To find out, take the shortcuts with the last scale at
+# How much of it is the shortcut, and how much the last scale of 0? To find out, take the shortcuts with the last scale
+# at
 # 1. Such a network does not stand the learning rate of 0.1: in a hundred steps it learns no more than the plain one (the
 # first stretch task). At a fifth of that rate it does learn. And the plain network, at that rate?
 
@@ -764,7 +765,8 @@ axes[1].legend(loc="lower right");
 # ever less in proportion. And γ = 0 at the start is the extreme, where states and gradients do not change at all.
 
 # %%
-flat = residual_backward(output_gradient, residual_forward(x, [0 * w for w in he_stack], relu), [0 * w for w in he_stack], relu_slope)
+idle_stack = [0 * w for w in he_stack]
+flat = residual_backward(output_gradient, residual_forward(x, idle_stack, relu), idle_stack, relu_slope)
 print("branches of size 0: gradient at the first block as at the last?", np.array_equal(flat[0], flat[-1]))
 
 # %% [markdown]
@@ -785,27 +787,30 @@ print("branches of size 0: gradient at the first block as at the last?", np.arra
 # %%
 noise = np.random.default_rng([lab.seed, 4]).standard_normal(x_train[:64].shape, "float32")
 kinds = {"plain": plain_block, "last scale 1": with_ones, "last scale 0": residual_block}
-agreement, sizes = {}, {}
 
 
 def cosine(one, other):
     return np.sum(one * other) / np.linalg.norm(one) / np.linalg.norm(other)
 
 
-for name, block in kinds.items():
-    for depth in (8, 32):
-        keras.utils.set_random_seed(lab.seed)
-        model = compiled(network(block, x_train.shape[1:], 4, n=(depth - 2) // 6))
-        chosen = [layer for layer in parts(model)[0] if layer.kernel_size == (3, 3)]
-        quiet = probes.gradients(model, x_train[:64], labels[:64], chosen)
-        noisy = probes.gradients(model, x_train[:64] + 0.02 * noise, labels[:64], chosen)
-        awake = [layer for layer in quiet if np.any(quiet[layer])]  # with last scale 0 the branches get no gradient yet
-        agreement[name, depth] = [cosine(quiet[layer], noisy[layer]) for layer in awake]
-    sizes[name] = [np.linalg.norm(gradient) for gradient in quiet.values()]
+def with_and_without_noise(block, depth):
+    """Norm of the gradient of each convolution of 3×3, and its cosine with that of the noisy galaxies."""
+    keras.utils.set_random_seed(lab.seed)
+    model = compiled(network(block, x_train.shape[1:], 4, n=(depth - 2) // 6))
+    chosen = [layer for layer in parts(model)[0] if layer.kernel_size == (3, 3)]
+    quiet = probes.gradients(model, x_train[:64], labels[:64], chosen)
+    noisy = probes.gradients(model, x_train[:64] + 0.02 * noise, labels[:64], chosen)
+    awake = [layer for layer in quiet if np.any(quiet[layer])]  # with last scale 0 the branches get no gradient yet
+    return [np.linalg.norm(g) for g in quiet.values()], [cosine(quiet[layer], noisy[layer]) for layer in awake]
+
+
+looked_at = {(name, depth): with_and_without_noise(kinds[name], depth) for name in kinds for depth in (8, 32)}
+agreement = {key: cosines for key, (_, cosines) in looked_at.items()}
+sizes = {name: looked_at[name, 32][0] for name in ("plain", "last scale 1")}
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6))
-plotting.by_layer({name: sizes[name] for name in list(kinds)[:2]}, "norm of the gradient", axes[0])
+plotting.by_layer(sizes, "norm of the gradient", axes[0])
 axes[0].set(title="32 layers", xlabel="convolution")
 axes[0].legend()
 for place, (name, colour) in enumerate(zip(kinds, plotting.COLOURS, strict=False)):
@@ -821,11 +826,12 @@ for (name, depth), cosines in agreement.items():
     print(f"{name}, {depth} layers: median cosine {np.median(cosines):.2f}")
 
 # %% [markdown]
-# *Figures: length of the gradient for each convolution of untrained networks of 32 layers (left); cosine between the gradients with and
-# without a grain of noise, for each convolution (faint) and their median (right).* In plain networks of 32 layers the gradient of the
-# galaxies and that of the same galaxies with a grain of noise have next to nothing in common: wherever it points, it is
-# not downhill for anything but these very pixels. Balduzzi et al. (2017) call such gradients **shattered**. Shortcuts
-# mend much of it; and with the last scale at 0 a network of 32 layers begins with the gradient of a shallow one.
+# *Figures: length of the gradient for each convolution of untrained networks of 32 layers (left); cosine between the
+# gradients with and without a grain of noise, for each convolution (faint) and their median (right).* In plain networks
+# of 32 layers the gradient of the galaxies and that of the same galaxies with a grain of noise have next to nothing in
+# common: wherever it points, it is not downhill for anything but these very pixels. Balduzzi et al. (2017) call such
+# gradients **shattered**. Shortcuts mend much of it; and with the last scale at 0 a network of 32 layers begins with
+# the gradient of a shallow one.
 #
 # So this is why the deep plain network did not learn. Its gradient is not too small. It is noise.
 #
@@ -839,9 +845,9 @@ for (name, depth), cosines in agreement.items():
 # This is **pre-activation**. From block to block nothing but additions is left, so that the last state is the first
 # plus all branches, $x_L = x_0 + F_1 + F_2 + \dots + F_L$, exactly. With it they trained a network of 1001 layers.
 #
-# Where the shape changes, the shortcut is a convolution of 1×1 with the stride, without batch normalisation, and it takes
-# what leaves the first BN and ReLU of the branch. There is no BN at the end whose scale could begin at 0; the kernel of
-# the last convolution does instead.
+# Where the shape changes, the shortcut is a convolution of 1×1 with the stride, without batch normalisation, and it
+# takes what leaves the first BN and ReLU of the branch. There is no BN at the end whose scale could begin at 0; the
+# kernel of the last convolution does instead.
 
 # %% exercise="8.8"
 # Exercise 8.8
@@ -895,8 +901,8 @@ for block in (residual_block, preactivation_block):
 
 # %% [markdown]
 # Only with the activation in the branch is the way around an identity for every value. (At the end of such a network
-# there has to be one more BN and ReLU, before the mean.) The difference counts where there are hundreds of layers (He et al. 2016b); we stay
-# with the first kind.
+# there has to be one more BN and ReLU, before the mean.) The difference counts where there are hundreds of layers (He
+# et al. 2016b); we stay with the first kind.
 #
 # ## 9 · Many paths
 #
@@ -960,14 +966,14 @@ axes[1].set(xlabel="branches in the path", ylabel="share of the mean square of t
 # %% [markdown]
 # *Figure: how many of the $2^{30}$ paths through 30 linear blocks have each length (left), and how much paths of each
 # length contribute to the output where a branch multiplies the size by 0.3 (right).* The numbers of paths are the
-# binomial coefficients, and most paths go through about 15 branches. But each branch costs a factor, and the short paths carry
-# nearly everything. That is Veit et al.'s point: a residual network of 30 blocks works like a crowd of networks of a few
-# layers, and these are easy to train.
+# binomial coefficients, and most paths go through about 15 branches. But each branch costs a factor, and the short
+# paths carry nearly everything. That is Veit et al.'s point: a residual network of 30 blocks works like a crowd of
+# networks of a few layers, and these are easy to train.
 #
-# A crowd can spare a member. In a stack without shortcuts there is one path, and a block that is taken out
-# breaks it. With shortcuts, half of the paths remain. Let us take blocks out of *trained* networks, one at a time, without
-# training again. A residual block is gone when the last scale and shift of its branch are 0. A plain one is gone when its
-# kernels do nothing, by your `identity_kernel`.
+# A crowd can spare a member. In a stack without shortcuts there is one path, and a block that is taken out breaks it.
+# With shortcuts, half of the paths remain. Let us take blocks out of *trained* networks, one at a time, without
+# training again. A residual block is gone when the last scale and shift of its branch are 0. A plain one is gone when
+# its kernels do nothing, by your `identity_kernel`.
 #
 # **Predict:** By how much does the accuracy fall, plain and residual?
 
@@ -1003,11 +1009,12 @@ def same_shape(n):
     return [number for number in range(1, 3 * n + 1) if number not in (n + 1, 2 * n + 1)]
 
 
-deleted, whole = {}, {}
 plain_name, residual_name = "plain, 14 layers", "residual, 32 layers"
-for name, model, n in ((plain_name, plain_models[14], 2), (residual_name, residual_models[32], 5)):
-    deleted[name] = {number: accuracy_without(model, number, name == plain_name) for number in same_shape(n)}
-    whole[name] = accuracy(model)
+whole = {plain_name: accuracy(plain_models[14]), residual_name: accuracy(residual_models[32])}
+deleted = {
+    plain_name: {number: accuracy_without(plain_models[14], number, True) for number in same_shape(2)},
+    residual_name: {number: accuracy_without(residual_models[32], number, False) for number in same_shape(5)},
+}
 
 # %%
 figure, axis = plt.subplots(figsize=(6.5, 3.4))
@@ -1114,8 +1121,8 @@ for depth, model in residual_models.items():
 # Is a residual network better than the network of lab 03? To be fair, both get the same galaxies in the same order,
 # averaged to 32 × 32 pixels as lab 03 did, and both cost the same: a residual network of 14 layers with 8, 16 and 32
 # filters, and lab 03's network with fewer filters, 12, 24 and 48 in place of 32, 64 and 128. Each has the recipe that
-# suits it, SGD for the one and Adam for the other, with the learning rate that did best on the validation set among two. Both train for 300
-# steps, a sixth of what lab 03 took.
+# suits it, SGD for the one and Adam for the other, with the learning rate that did best on the validation set among
+# two. Both train for 300 steps, a sixth of what lab 03 took.
 #
 # **Predict:** Which one is better? Which one is faster?
 
@@ -1172,14 +1179,14 @@ slower = times["residual, 14 layers"] / times["lab 03, narrow"]
 print("time for one step, residual network:", "longer" if slower > 1 else "shorter", "than that of the other")
 
 # %% [markdown]
-# They are a point or two apart, and another seed may turn it round: no more than that. Three convolutions were never in need of
-# a way around, and four kinds of galaxies do not ask for fourteen. What depth buys here is not accuracy. And
+# They are a point or two apart, and another seed may turn it round: no more than that. Three convolutions were never in
+# need of a way around, and four kinds of galaxies do not ask for fourteen. What depth buys here is not accuracy. And
 # multiply–adds are not seconds: fourteen thin layers one after the other take longer than three thick ones with as many
 # products.
 #
 # So why does everybody use residual networks? Because the harder the question, the more layers it asks for, and with
-# shortcuts you may have as many as you want. The next time you read of a network of 50 layers, of a U-Net (lab 13), or of
-# a transformer with its hundred blocks: look for the plus sign.
+# shortcuts you may have as many as you want. The next time you read of a network of 50 layers, of a U-Net (lab 13), or
+# of a transformer with its hundred blocks: look for the plus sign.
 #
 # ## What you measured
 
