@@ -14,6 +14,8 @@ import pooch
 import pytest
 
 from utils import datasets, sky
+from utils.datasets import cache as kept
+from utils.datasets import galaxy10, hubble, morphology
 
 SMALL = {"n_train": 12, "n_validation": 8, "n_test": 8, "size": 24}
 
@@ -23,7 +25,7 @@ def cache(tmp_path, monkeypatch):
     """An empty cache for each test, and nothing said before."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("COURSE_CACHE", str(folder))
-    monkeypatch.setattr(datasets, "_told", set())
+    monkeypatch.setattr(kept, "_told", set())
     return folder
 
 
@@ -58,7 +60,7 @@ def test_magnitudes_follow_the_depth_of_the_survey():
     for survey in ("SDSS", "HST"):
         truth = datasets.load("morphology", **SMALL, survey=survey).train.truth
         below = sky.SURVEYS[survey].depth[1] - truth["magnitude"]
-        assert below.max() <= datasets.BRIGHT + 1e-4 and below.min() >= datasets.FAINT - 1e-4
+        assert below.max() <= morphology.BRIGHT + 1e-4 and below.min() >= morphology.FAINT - 1e-4
 
 
 def test_seeds_of_splits_never_meet():
@@ -130,22 +132,22 @@ def test_the_second_time_comes_from_the_cache(cache, monkeypatch, capsys):
 def test_other_code_makes_the_data_anew_and_drops_the_old_file(cache, monkeypatch):
     datasets.load("morphology", **SMALL)
     before = {path.name for path in cache.iterdir()}
-    monkeypatch.setattr(datasets, "code_version", lambda: "another")
+    monkeypatch.setattr(kept, "code_version", lambda module: "another")
     datasets.load("morphology", **SMALL)
     after = {path.name for path in cache.iterdir()}
     assert len(after) == 1 and not before & after
 
 
 def test_the_code_version_is_that_of_the_sources(monkeypatch, tmp_path):
-    before = datasets.code_version()
+    before = kept.code_version(morphology)
     package = tmp_path / "sky"
     package.mkdir()
     for path in Path(sky.__file__).parent.glob("*.py"):
         (package / path.name).write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))  # as git may on Windows
     monkeypatch.setattr(sky, "__file__", str(package / "__init__.py"))
-    assert datasets.code_version() == before
+    assert kept.code_version(morphology) == before != kept.code_version(hubble)
     (package / "profiles.py").write_text("# changed\n")
-    assert datasets.code_version() != before
+    assert kept.code_version(morphology) != before
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other", "pickle"])
@@ -194,7 +196,7 @@ def test_a_read_only_clone(tmp_path, monkeypatch, capsys):
     blocked = tmp_path / "a file"
     blocked.write_text("")  # a folder cannot be made below a file, not even by root
     monkeypatch.delenv("COURSE_CACHE")
-    monkeypatch.setattr(datasets, "ROOT", blocked)
+    monkeypatch.setattr(kept, "ROOT", blocked)
     monkeypatch.setattr(os.path, "expanduser", lambda path: str(tmp_path / "home"))
     datasets.load("morphology", **SMALL)
     assert "data/cache cannot be written, so data are kept in your own cache folder" in capsys.readouterr().out
@@ -204,7 +206,7 @@ def test_a_read_only_clone(tmp_path, monkeypatch, capsys):
 
 
 def test_where_nothing_can_be_written(monkeypatch, capsys):
-    monkeypatch.setattr(datasets, "_writable", lambda folder: False)
+    monkeypatch.setattr(kept, "_writable", lambda folder: False)
     assert same(datasets.load("morphology", **SMALL), datasets.load("morphology", **SMALL))
     assert capsys.readouterr().out == "datasets: $COURSE_CACHE cannot be written, so data are made anew each time\n"
 
@@ -232,7 +234,7 @@ def test_the_detector_finds_what_was_put_there():
     image = rng.normal(0, 1, (120, 150))
     for cy, cx in centres:
         image += 60 * np.exp(-0.5 * (((x - cx) / 6) ** 2 + ((y - cy) / 3) ** 2))
-    found = datasets._detect(image, 4.0, 60)
+    found = hubble._detect(image, 4.0, 60)
     assert len(found) == 3
     for cy, cx in centres[:2]:
         nearest = found[np.argmin(np.hypot(found["x"] - cx, found["y"] - cy))]
@@ -246,16 +248,16 @@ def test_two_that_touch_are_two():
     image = np.random.default_rng(1).normal(0, 1, (80, 80))
     for cx in (30, 46):
         image += 50 * np.exp(-0.5 * ((x - cx) ** 2 + (y - 40) ** 2) / 16)
-    found = datasets._detect(image, 4.0, 60)
+    found = hubble._detect(image, 4.0, 60)
     assert sorted(found["x"].round().tolist()) == pytest.approx([30, 46], abs=1.1)
 
 
 @pytest.mark.parametrize("size", [16, 17])
 def test_stamps_at_the_edge_are_filled_with_sky(size):
     pixels = np.random.default_rng(2).normal(5, 1, (40, 50, 3)).astype(np.float32)
-    truth = np.zeros(3, datasets.HUBBLE_TRUTH)
+    truth = np.zeros(3, hubble.TRUTH)
     truth["x"], truth["y"] = (0, 25, 49), (0, 20, 39)
-    stamps = datasets._cut(pixels, truth, size)
+    stamps = hubble._cut(pixels, truth, size)
     assert np.all(stamps[0, : size // 2 - 1, : size // 2 - 1] == 0) and np.all(stamps[0, -4:, -4:] != 0)
     assert np.all(stamps[1] != 0)
     centre = (size - 1) // 2  # the pixel of the centre, or one of the two that it lies between
@@ -310,8 +312,8 @@ def sha256(tiny_galaxy10):
 
 
 def test_galaxy10_from_a_server(server, sha256, tiny_galaxy10, monkeypatch):
-    monkeypatch.setattr(datasets, "GALAXY10_URL", f"{server}/Galaxy10_tiny.h5")
-    monkeypatch.setattr(datasets, "GALAXY10_SHA256", sha256)
+    monkeypatch.setattr(galaxy10, "URL", f"{server}/Galaxy10_tiny.h5")
+    monkeypatch.setattr(galaxy10, "SHA256", sha256)
     data = datasets.load("galaxy10", size=32)
     assert [len(getattr(data, split).labels) for split in datasets.SPLITS] == [32, 4, 4]
     assert data.train.images.shape == (32, 32, 32, 3) and 0 <= data.train.images.min() <= data.train.images.max() <= 1

@@ -3,6 +3,9 @@
 import base64
 import hashlib
 from datetime import timedelta
+from itertools import pairwise
+
+import pytest
 
 from tests.grading_results import DUE, EXERCISES, Page, exercise, result, without
 from tests.test_grading_feedback import EVIL
@@ -10,7 +13,7 @@ from tests.test_grading_flags import LONG, RENAMED
 from utils.course.grading.flags import review_flags
 from utils.course.grading.lateness import parse_rule
 from utils.course.grading.marks import mark
-from utils.course.grading.report import report_page
+from utils.course.grading.report import distribution, report_page
 
 TITLE = "Lab 03 · A first CNN"
 
@@ -49,13 +52,33 @@ def test_who_has_no_grade_and_why_the_worst_first():
     assert "Everybody's notebook was found, read and graded." in text([result("ada")])
 
 
-def test_the_distribution_holds_everybody_with_a_mark():
+def test_thedistribution_holds_everybody_with_a_mark():
     parsed = Page(report(CLASS))
     (svg,) = parsed.all("svg")
-    assert svg["aria-label"].endswith("7.2–8: 1")
-    assert "6.4–7.2: 1" in svg["aria-label"] and "4–4.8: 1" in svg["aria-label"]
+    assert svg["aria-label"].endswith("6–7: 0, 7–8: 2")
+    assert "4–5: 1" in svg["aria-label"]
     heights = [float(rect["height"]) for rect in parsed.all("rect")]
-    assert len(heights) == 10 and sum(heights) == 360
+    assert len(heights) == 8 and sum(heights) == 180
+
+
+@pytest.mark.parametrize(
+    ("maximum", "edges"),
+    [
+        (1, [0, 1]),
+        (5, [0, 1, 2, 3, 4, 5]),
+        (7.5, [0, 1, 2, 3, 4, 5, 6, 7, 7.5]),
+        (10, list(range(11))),
+        (12, [0, 2, 4, 6, 8, 10, 12]),
+        (37, [*range(0, 37, 4), 37]),
+        (40, list(range(0, 41, 4))),
+    ],
+)
+def test_the_columns_of_thedistribution_are_whole_points_wide(maximum, edges):
+    totals = [*edges, maximum / 2]
+    columns = distribution(totals, maximum)
+    assert [column["label"] for column in columns] == [f"{a:g}–{b:g}" for a, b in pairwise(edges)]
+    for column, (start, end) in zip(columns, pairwise(edges), strict=True):
+        assert column["count"] == sum(start <= t < end or t == end == maximum for t in totals)
 
 
 def test_what_was_too_hard_comes_first_and_is_marked():

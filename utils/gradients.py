@@ -1,4 +1,4 @@
-"""The slope of a number with respect to the array it was computed from, on whichever back end Keras runs."""
+"""Slopes of a number with respect to the arrays it was computed from, on whichever back end Keras runs."""
 
 import keras
 import numpy as np
@@ -22,23 +22,46 @@ def input_gradient(function, x):
     >>> input_gradient(lambda x: keras.ops.sum(x**2), np.array([1.0, 2.0, 3.0])).tolist()
     [2.0, 4.0, 6.0]
     """
-    x = np.asarray(x, "float32")
+    (found,) = gradients_of(lambda tensors: function(tensors[0]), [np.asarray(x, "float32")])
+    return found
+
+
+def gradients_of(function, values):
+    """Gradients of ``function(values)``, one number, with respect to each of the values.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a list of tensors, returns one number as a tensor, computed by ``keras.ops`` and Keras models alone.
+    values : list of arrays or tensors
+
+    Returns
+    -------
+    list of arrays, of the shapes of the values
+
+    Raises
+    ------
+    ValueError
+        Where Keras runs on a back end that has no gradients.
+    """
     backend = keras.backend.backend()
+    tensors = [keras.ops.convert_to_tensor(value) for value in values]
     if backend == "tensorflow":
         import tensorflow as tf
 
-        tensor = tf.convert_to_tensor(x)
         with tf.GradientTape() as tape:
-            tape.watch(tensor)
-            value = function(tensor)
-        return tape.gradient(value, tensor).numpy()
-    if backend == "jax":
+            tape.watch(tensors)
+            number = function(tensors)
+        found = tape.gradient(number, tensors)
+    elif backend == "jax":
         import jax
 
-        return np.asarray(jax.grad(function)(x))
-    if backend == "torch":
+        found = jax.grad(function)(tensors)
+    elif backend == "torch":
         import torch
 
-        tensor = keras.ops.convert_to_tensor(x).requires_grad_(True)
-        return torch.autograd.grad(function(tensor), tensor)[0].cpu().numpy()
-    raise ValueError(f"no gradients for the back end {backend!r}: use tensorflow, jax or torch")
+        tensors = [tensor.detach().requires_grad_(True) for tensor in tensors]
+        found = torch.autograd.grad(function(tensors), tensors)
+    else:
+        raise ValueError(f"no gradients for the back end {backend!r}: use tensorflow, jax or torch")
+    return [keras.ops.convert_to_numpy(gradient) for gradient in found]

@@ -1,11 +1,13 @@
 """Look into a Keras model layer by layer: the activations that leave a layer, the gradients that arrive at its weights.
 
-A probe changes nothing in the model. All is written in Keras and runs on each of its back ends; what differs between
-them, the gradient itself, stands in the three short functions at the end.
+A probe changes nothing in the model: within a ``keras.StatelessScope``, what a pass in training mode counts (moving
+averages, states of random generators) is forgotten. All is written in Keras and runs on each of its back ends.
 """
 
 import keras
 import numpy as np
+
+from utils.gradients import gradients_of
 
 STATISTICS = np.dtype([("name", "U40"), ("mean", "f8"), ("std", "f8"), ("rms", "f8"), ("zeros", "f8"), ("dead", "f8")])
 
@@ -36,7 +38,7 @@ def activations(model, x, layers=None, training=False):
     layers : sequence of keras.Layer, optional
         Those to look at; by default :func:`weighted_layers`.
     training : bool
-        Dropout and batch normalisation as in training; what the layers keep count of is put back.
+        Dropout and batch normalisation as in training.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def activations(model, x, layers=None, training=False):
     """
     chosen = weighted_layers(model) if layers is None else list(layers)
     looker = keras.Model(model.inputs, [layer.output for layer in chosen])
-    with _put_back(model):
+    with keras.StatelessScope():
         outputs = looker(keras.ops.convert_to_tensor(x), training=training)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     return {layer.name: keras.ops.convert_to_numpy(output) for layer, output in zip(chosen, outputs, strict=True)}
@@ -93,7 +95,7 @@ def gradients(model, x, y, layers=None, training=True):
     layers : sequence of keras.Layer, optional
         Those to look at, each with a kernel; by default :func:`weighted_layers`.
     training : bool
-        Dropout and batch normalisation as in a training step; what the layers keep count of is put back.
+        Dropout and batch normalisation as in a training step.
 
     Returns
     -------
@@ -101,16 +103,16 @@ def gradients(model, x, y, layers=None, training=True):
         Of the kernel's shape, by the layer's name.
     """
     chosen = weighted_layers(model) if layers is None else list(layers)
+    kernels = [layer.kernel for layer in chosen]
     loss_function = keras.losses.get(model.loss)
     x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
 
-    def loss(outputs):
-        return keras.ops.mean(loss_function(y, outputs))
+    def loss(values):
+        with keras.StatelessScope(state_mapping=list(zip(kernels, values, strict=True))):
+            return keras.ops.mean(loss_function(y, model(x, training=training)))
 
-    backend = keras.backend.backend()
-    with _put_back(model):
-        found = _GRADIENTS[backend](model, x, loss, [layer.kernel for layer in chosen], training)
-    return {layer.name: keras.ops.convert_to_numpy(g) for layer, g in zip(chosen, found, strict=True)}
+    found = gradients_of(loss, [kernel.value for kernel in kernels])
+    return {layer.name: gradient for layer, gradient in zip(chosen, found, strict=True)}
 
 
 def gradient_norms(model, x, y, layers=None, training=True):
@@ -122,52 +124,3 @@ def gradient_norms(model, x, y, layers=None, training=True):
     """
     found = gradients(model, x, y, layers, training)
     return {name: float(np.sqrt(np.sum(np.square(g, dtype="float64")))) for name, g in found.items()}
-
-
-class _put_back:
-    """Moving averages and states of random generators as they were, whatever a pass in training mode did to them."""
-
-    def __init__(self, model):
-        self.variables = model.non_trainable_variables
-
-    def __enter__(self):
-        self.kept = [keras.ops.convert_to_numpy(v).copy() for v in self.variables]
-
-    def __exit__(self, *error):
-        for variable, value in zip(self.variables, self.kept, strict=True):
-            variable.assign(value)
-
-
-# What each back end does in its own way: the gradient of loss(model(x)) with respect to the variables.
-
-
-def _tensorflow(model, x, loss, variables, training):
-    import tensorflow as tf
-
-    with tf.GradientTape() as tape:
-        value = loss(model(x, training=training))
-    return tape.gradient(value, [v.value for v in variables])
-
-
-def _torch(model, x, loss, variables, training):
-    import torch
-
-    value = loss(model(x, training=training))
-    return [g.detach() for g in torch.autograd.grad(value, [v.value for v in variables])]
-
-
-def _jax(model, x, loss, variables, training):
-    import jax
-
-    trainable = model.trainable_variables
-    state = [v.value for v in model.non_trainable_variables]
-    places = [next(i for i, v in enumerate(trainable) if v is variable) for variable in variables]
-
-    def value(values):
-        return loss(model.stateless_call(values, state, x, training=training)[0])
-
-    found = jax.grad(value)([v.value for v in trainable])
-    return [found[i] for i in places]
-
-
-_GRADIENTS = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}

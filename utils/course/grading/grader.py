@@ -122,7 +122,8 @@ class Grader:
         -------
         dict
             What the gradebook, the feedback and the report are made of: ``schema``, ``lab``, ``status``, ``reason``,
-            ``notes``, ``points``, ``max``, ``isolation``, ``kernel``, ``seconds``, ``runs``, ``exercises``, ``cells``.
+            ``notes``, ``points``, ``max``, ``isolation``, ``kernel``, ``kernel_note``, ``seconds``, ``runs``,
+            ``exercises``, ``cells``.
         """
         start = time.monotonic()
         try:
@@ -152,6 +153,7 @@ class Grader:
             ),
             "isolation": self.setup.isolation,
             "kernel": "forked" if self.launcher.forking else "normal",
+            "kernel_note": self.launcher.note,
             "seconds": round(time.monotonic() - start, 2),
             "runs": work.runs if work else 0,
             "exercises": exercises,
@@ -166,7 +168,7 @@ class _Work:
         self.grader, self.answers, self.deadline = grader, answers, deadline
         self.plan, self.judge, self.setup = grader.plan, grader.judge, grader.setup
         self.steps = {step.id: step for step in self.plan.steps}
-        self.judged, self.reports, self.runs = {}, {}, 0
+        self.judged, self.reports, self.checked, self.runs = {}, {}, set(), 0
         self.doubtful = set()  # exercises that another one may have kept from being judged
         self.only = self.mailbox = None
 
@@ -250,6 +252,7 @@ class _Work:
             inject = self._replaced(step.exercise)
         elif step.role == "check" and report["state"] != "skipped":
             self.judged[step.exercise] = self._verdict(step.exercise, report)
+            self.checked.add(step.exercise)
             inject = self.judged[step.exercise]["state"] != "correct"
         return {"inject": self.plan.stand_ins[step.exercise] if inject else None, "seconds": STAND_IN_SECONDS}
 
@@ -267,6 +270,8 @@ class _Work:
             if report["state"] == "ok" or cell is None or cell["state"] == "ok":
                 continue
             if cell["state"] == "timeout":
+                if self.checked:  # slowed, perhaps, by what an earlier answer has left running
+                    self.doubtful.add(exercise)
                 return self.judge.stopped(exercise, f"{what} ran for more than {seconds:.0f} seconds")
             if cell is report:
                 self.doubtful.add(exercise)

@@ -1,8 +1,11 @@
 """The instructor's page: how the class did, what was too hard, and where to look."""
 
+import math
 import re
 import statistics
+from bisect import bisect
 from collections import Counter
+from itertools import pairwise
 from urllib.parse import quote
 
 from utils.course.grading.gradebook import FEEDBACK
@@ -10,7 +13,7 @@ from utils.course.grading.marks import look
 from utils.course.grading.pages import code, render, script_hash, styles
 from utils.course.grading.wording import count, duration, number, visible
 
-COLUMNS = 10  # of the distribution
+COLUMNS = 10  # of the distribution, at most
 SIDE_BY_SIDE = 4  # answers of a group that are shown
 HARDEST = 8  # sub-tests that are shown at once
 TOO_HARD = 50  # percent
@@ -44,7 +47,7 @@ def report_page(entries, exercises, review, pages, title, facts=(), warnings=())
     graded = [entry for entry in entries if entry.status == "graded"]
     totals = [float(entry.total) for entry in entries if entry.settled]
     maximum = max((entry.maximum for entry in entries), default=0)
-    columns = _distribution(totals, float(maximum))
+    columns = distribution(totals, float(maximum))
     attention = [student for student in students if student["entry"].status != "graded"]
     attention.sort(key=lambda s: (["failed", "unreadable", "missing"].index(s["entry"].status), s["entry"].student))
     script = styles("report.js")
@@ -62,7 +65,7 @@ def report_page(entries, exercises, review, pages, title, facts=(), warnings=())
         mean=statistics.fmean(totals) if totals else None,
         maximum=maximum,
         columns=columns,
-        edges=[number(maximum * i / COLUMNS) for i in range(COLUMNS + 1)],
+        edges=[*(column["from"] for column in columns), number(maximum)],
         spoken=", ".join(f"{column['label']}: {column['count']}" for column in columns),
         attention=attention,
         troubled=any(student["entry"].status != "missing" for student in attention),
@@ -125,19 +128,23 @@ def _review(flags, sources):
     ]
 
 
-def _distribution(totals, maximum):
-    """Columns of the marks: label, number of students, and height in pixels. The last one holds its upper end too."""
+def distribution(totals, maximum):
+    """Columns of the marks: label, where it begins, number of students, and height in pixels.
+
+    All are equally many whole points wide, but for the last one, which may be narrower; it holds the maximum too.
+    """
     if not totals or not maximum:
         return []
-    counts = Counter(min(int(COLUMNS * total / maximum), COLUMNS - 1) for total in totals)
-    edges = [number(maximum * i / COLUMNS) for i in range(COLUMNS + 1)]
+    edges = [*range(0, math.ceil(maximum), math.ceil(maximum / COLUMNS)), maximum]
+    counts = Counter(min(bisect(edges, total), len(edges) - 1) for total in totals)
     return [
         {
-            "label": f"{edges[i]}–{edges[i + 1]}",
+            "label": f"{number(start)}–{number(end)}",
+            "from": number(start),
             "count": counts[i],
             "height": round(120 * counts[i] / max(counts.values()), 1),
         }
-        for i in range(COLUMNS)
+        for i, (start, end) in enumerate(pairwise(edges), start=1)
     ]
 
 
