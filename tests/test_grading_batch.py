@@ -135,6 +135,12 @@ def test_text_that_no_encoding_knows_is_kept(group):
     assert group.results.load(ada)["result"]["reason"].endswith("\ud800")
 
 
+def test_any_executor_fits(group):
+    submissions = [submission(f"s{i}", points=i) for i in range(4)]
+    grades = group.grade(submissions, ThreadPoolExecutor(3))
+    assert [grade["points"] for grade in grades.values()] == [0, 1, 2, 3]
+
+
 # What dies
 
 

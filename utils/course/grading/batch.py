@@ -49,8 +49,9 @@ def grade_class(submissions, job, results, executor, progress, again=()):
         See :func:`ungraded`.
     job : Job
     results : Results
-    executor : InProcess, Workers or Cluster
-        Of :mod:`~utils.course.grading.workers`.
+    executor : concurrent.futures.Executor
+        One of :mod:`~utils.course.grading.workers`, or any other: it gets at most as many tasks at once as it has
+        workers, where it says so in ``_max_workers``.
     progress : Progress
     again : collection of str
         Students whose submission is graded although the grader was killed over it before.
@@ -69,7 +70,7 @@ def grade_class(submissions, job, results, executor, progress, again=()):
     except BaseException:  # Ctrl-C and whatever else ends us: what is under way is not to blame
         for flight in run.flying.values():
             results.withdraw(flight.submission)
-        executor.stop()
+        _stop(executor)
         raise
 
 
@@ -113,7 +114,7 @@ class _Run:
 
     def send(self):
         """Hand out as much as there is room for."""
-        room = self.executor.room()
+        room = _room(self.executor)
         while self.queue and len(self.flying) < room:
             self._send(self.queue.popleft())
         if self.suspects and room and not self.queue and not self.flying:
@@ -219,3 +220,15 @@ class _Run:
         self.results.save(submission, result, final)
         self.results.forget(submission)
         self.progress.step()
+
+
+def _room(executor):
+    """How many tasks an executor works on at once."""
+    return executor.room() if hasattr(executor, "room") else getattr(executor, "_max_workers", 1)
+
+
+def _stop(executor):
+    if hasattr(executor, "stop"):
+        executor.stop()
+    else:
+        executor.shutdown(wait=False, cancel_futures=True)
