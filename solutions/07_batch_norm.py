@@ -620,9 +620,10 @@ for name, curve in twins.items():
 print(f"largest difference of the loss in 20 steps: {apart:.0e}")
 
 # %% [markdown]
-# The same, up to rounding. From here on we take Keras' layer; you know what is in it.
+# The same, up to rounding, which each step of training may amplify. From here on we take Keras' layer; you know what is
+# in it.
 #
-# (The momentum of 0.9 is not Keras' default. `steps_to_forget` tells you why we prefer it here, and section 9 shows it.)
+# (The momentum of 0.9 is not Keras' default. `steps_to_forget` tells you why we prefer it here, and section 10 shows it.)
 #
 # ## 7 · What it does to a deep network
 #
@@ -1133,8 +1134,8 @@ axis.legend();
 
 # %% [markdown]
 # *Figure: accuracy of one and the same network on the same galaxies, in training mode with batches of different sizes and in
-# inference.* From 32 galaxies on the two modes agree. With two, the answer depends more on the other galaxy than on the
-# one that was asked for.
+# inference.* From 32 galaxies on the two modes agree. With two, much of the answer is about the other galaxy, which nobody
+# asked for.
 #
 # **Predict:** In training with batches of two the network could get used to that. Does it?
 
