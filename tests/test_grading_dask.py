@@ -12,11 +12,9 @@ from utils.course.errors import CourseError
 from utils.course.grading.workers import Cluster, Workers
 from utils.files import ROOT
 
-pytestmark = pytest.mark.alone
-
 distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from utils.course.grading.isolation import Isolation, Limits, choose, python_fol
 from utils.files import ROOT
 
 pytestmark = pytest.mark.alone
-
 needs_sandbox = pytest.mark.skipif(bool(sandbox_problem()), reason=f"no sandbox here: {sandbox_problem()}")
 
 
