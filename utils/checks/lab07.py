@@ -19,6 +19,7 @@ CLAIMS = {
     "gradient_growth": Claim("Growth of the gradient in each of these layers, with batch norm", "1.1 .. 1.4", POSITIVE),
     "usable_rate": Claim("Largest usable learning rate, with batch norm / without", ">= 10", POSITIVE),
     "steps_needed": Claim("Steps to 75 % of the validation galaxies, with batch norm / without", "<= 0.5", POSITIVE),
+    "steps_to_loss": Claim("Steps to a training loss below 0.7 nats, with batch norm / without", "<= 0.5", POSITIVE),
     "shaken_drift": Claim(
         "Movement of a channel's mean: between two steps if shaken / in 50 steps without", ">= 0.3", POSITIVE
     ),
