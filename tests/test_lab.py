@@ -122,6 +122,22 @@ class TestMissingNames:
             for name in ("features", "model")
         ]
 
+    def test_an_open_exercise_inside_a_layer_of_keras_is_one_too(self, handler, shell):
+        import keras
+
+        class Stub(keras.layers.Layer):
+            def call(self, x):
+                raise NotImplementedError("Exercise 1.4")
+
+        for given in (keras.Input((3,)), keras.ops.ones((2, 3))):
+            with pytest.raises(NotImplementedError) as raised:
+                Stub()(given)
+            assert len(handler.show(shell, NotImplementedError, raised.value, None)) == 1
+            assert shell.shown.pop()[1].startswith("Exercise 1.4 is still to be written.")
+        self.after(handler, "model = keras.Sequential([Stub()])(x)", raised.value)
+        handler.show(shell, NameError, NameError("x", name="model"), None)
+        assert shell.shown.pop()[1].startswith("Exercise 1.4 comes first: `model`")
+
     def test_an_open_exercise_is_one_line_that_says_how_to_go_on(self, handler, shell):
         lines = handler.show(shell, NotImplementedError, NotImplementedError("Exercise 1.4"), None)
         assert len(lines) == 1

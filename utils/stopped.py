@@ -42,8 +42,8 @@ class MissingNames:
                 f"{exercise} comes first: `{error.name}` is made by a cell above that stopped there. "
                 "Once the exercise is written, run that cell again."
             )
-        elif kind is NotImplementedError and re.fullmatch(r"Exercise \d+\.\d+", str(error)):
-            text = f"{error} is still to be written. {_way_on(str(error).split()[1])}".strip()
+        elif open_one := open_exercise(error):
+            text = f"{open_one} is still to be written. {_way_on(open_one.split()[1])}".strip()
         else:
             lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
             shell._showtraceback(kind, error, lines)
@@ -62,15 +62,33 @@ class MissingNames:
         error = result.error_in_exec
         if error is None:
             exercise = None
-        elif isinstance(error, NotImplementedError) and str(error).startswith("Exercise "):
-            exercise = str(error).split(" comes first")[0]
         else:
-            exercise = explained
+            exercise = open_exercise(error) or explained
         for name in names:
             if exercise is None:
                 self.waiting_for.pop(name, None)
             else:
                 self.waiting_for[name] = exercise
+
+
+def open_exercise(error):
+    """The exercise whose stub has raised an error; None for any other error.
+
+    Keras puts a text of its own around what the `call` of a layer raises.
+
+    Examples
+    --------
+    >>> open_exercise(NotImplementedError("Exercise 1.4"))
+    'Exercise 1.4'
+    >>> open_exercise(NotImplementedError("Exception encountered when calling Norm.call().\\n\\nExercise 7.6"))
+    'Exercise 7.6'
+    >>> open_exercise(NotImplementedError("no Exercise 1.4 here"))
+    """
+    if not isinstance(error, NotImplementedError):
+        return None
+    wrapped = str(error).startswith("Exception encountered when calling ")
+    found = (re.search if wrapped else re.match)(r"Exercise \d+\.\d+\b", str(error))
+    return found and found.group()
 
 
 def _way_on(exercise_id):

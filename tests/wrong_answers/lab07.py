@@ -66,6 +66,32 @@ def swaps_gamma_and_beta(x, gamma, beta, epsilon):
     return beta * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + epsilon) + gamma
 
 
+@wrong("7.1", rejected_by=SMALL)
+def sums_the_squares(x, gamma, beta, epsilon):
+    centred = x - x.mean(axis=0)
+    return gamma * centred / np.sqrt((centred**2).sum(axis=0) + epsilon) + beta
+
+
+@wrong("7.1", rejected_by=STANDARD)
+def takes_the_squares_of_x_itself(x, gamma, beta, epsilon):
+    return gamma * (x - x.mean(axis=0)) / np.sqrt((x**2).mean(axis=0) + epsilon) + beta
+
+
+@wrong("7.1", rejected_by=STANDARD)
+def forgets_brackets_around_the_difference(x, gamma, beta, epsilon):
+    return gamma * (x - x.mean(axis=0) / np.sqrt(x.var(axis=0) + epsilon)) + beta
+
+
+@wrong("7.1", rejected_by=EPSILON)
+def squares_epsilon(x, gamma, beta, epsilon):
+    return gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + epsilon**2) + beta
+
+
+@wrong("7.1", rejected_by=EPSILON)
+def has_an_epsilon_of_its_own(x, gamma, beta, epsilon):
+    return gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3) + beta
+
+
 # 7.2 which axes?
 
 DENSE = "a dense layer: over the galaxies"
@@ -125,6 +151,30 @@ def has_an_unbiased_variance(x):
 def keeps_the_axes(x):
     axes = tuple(range(x.ndim - 1))
     return x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+
+
+@wrong("7.2", rejected_by=DENSE)
+def returns_the_variance_first(x):
+    axes = tuple(range(x.ndim - 1))
+    return x.var(axis=axes), x.mean(axis=axes)
+
+
+@wrong("7.2", rejected_by=IMAGES)
+def averages_the_variances_of_the_images(x):
+    axes = tuple(range(x.ndim - 1))
+    return x.mean(axis=axes), x.var(axis=axes[1:]).mean(axis=0) if x.ndim > 2 else x.var(axis=0)
+
+
+@wrong("7.2", rejected_by=IMAGES)
+def takes_the_variance_of_the_images_means(x):
+    axes = tuple(range(x.ndim - 1))
+    return x.mean(axis=axes), x.mean(axis=axes[1:]).var(axis=0) if x.ndim > 2 else x.var(axis=0)
+
+
+@wrong("7.2", rejected_by=DENSE)
+def adds_up_without_dividing(x):
+    axes = tuple(range(x.ndim - 1))
+    return x.sum(axis=axes), x.var(axis=axes)
 
 
 # 7.3 one galaxy alone
@@ -230,11 +280,26 @@ def steps_not_rounded(momentum, share):
     return np.log(share) / np.log(momentum)
 
 
+def steps_rounded_to_the_nearest(momentum, share):
+    return round(np.log(share) / np.log(momentum))
+
+
+def steps_upside_down(momentum, share):
+    return int(np.ceil(np.log(momentum) / np.log(share)))
+
+
+def steps_until_the_share_is_replaced(momentum, share):
+    return int(np.ceil(np.log(1 - share) / np.log(momentum)))
+
+
 for steps in (
     steps_rounded_down,
     steps_of_the_inverted_momentum,
     steps_by_the_rule_of_thumb,
     steps_not_rounded,
+    steps_rounded_to_the_nearest,
+    steps_upside_down,
+    steps_until_the_share_is_replaced,
 ):
     add_wrong("7.3", FORGET, (right_update, right_inference, steps), steps.__name__)
 
@@ -323,6 +388,44 @@ def goes_half_a_step(function, x, step=1e-5):
     return slopes(function, x, step / 2, lambda f, up, down: (f(up) - f(down)) / step, start=float)
 
 
+@wrong("7.4", rejected_by=SHAPES)
+def bumps_one_array_under_two_names(function, x, step=1e-5):
+    gradient = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        up = down = x
+        up[place] += step
+        down[place] -= step
+        gradient[place] = (function(up) - function(down)) / (2 * step)
+    return gradient
+
+
+@wrong("7.4", rejected_by=SHAPES)
+def moves_all_numbers_at_once(function, x, step=1e-5):
+    return (function(x + step) - function(x - step)) / (2 * step)
+
+
+@wrong("7.4", rejected_by=PRODUCT)
+def leaves_each_number_a_step_below(function, x, step=1e-5):
+    x, gradient = x.astype(float), np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        x[place] += step
+        above = function(x)
+        x[place] -= 2 * step
+        gradient[place] = (above - function(x)) / (2 * step)
+    return gradient
+
+
+@wrong("7.4", rejected_by=SHAPES)
+def halves_the_difference_alone(function, x, step=1e-5):
+    return slopes(function, x, step, lambda f, up, down: (f(up) - f(down)) / 2, start=float)
+
+
+@wrong("7.4", rejected_by=INTEGERS)
+def keeps_the_slopes_as_whole_numbers(function, x, step=1e-5):
+    right = slopes(function, x, step, lambda f, up, down: (f(up) - f(down)) / (2 * step), start=float)
+    return right.astype(x.dtype)
+
+
 # 7.5 the way back
 
 PARAMETERS = "d_beta and d_gamma: sums over all that the two serve"
@@ -404,6 +507,69 @@ def counts_the_images_for_n(gradient, x, gamma, epsilon):
 def returns_beta_before_gamma(gradient, x, gamma, epsilon):
     d_x, d_gamma, d_beta = backward(gradient, x, gamma, epsilon)
     return d_x, d_beta, d_gamma
+
+
+def way_by_way(gradient, x, gamma, epsilon, straight=1, variance=1, mean=1, power=3):
+    """The three ways as the text adds them up, each with a factor of one's own, and a power of s of one's own."""
+    axes = tuple(range(x.ndim - 1))
+    n, centred, s = x.size // x.shape[-1], x - x.mean(axis=axes), np.sqrt(x.var(axis=axes) + epsilon)
+    g = gamma * gradient
+    through_variance = 2 * centred / n * (g * -0.5 * centred / s**power).sum(axis=axes)
+    through_mean = -(g / s).sum(axis=axes) / n
+    d_x = straight * g / s + variance * through_variance + mean * through_mean
+    return d_x, *backward(gradient, x, gamma, epsilon)[1:]
+
+
+SLIPS = {
+    "forgets_the_straight_way": {"straight": 0},
+    "has_a_plus_in_the_way_through_the_variance": {"variance": -1},
+    "has_a_plus_in_the_way_through_the_mean": {"mean": -1},
+    "has_a_plus_in_both_ways": {"variance": -1, "mean": -1},
+    "forgets_the_two_of_the_variance": {"variance": 0.5},
+    "forgets_the_half_of_the_root": {"variance": 2},
+    "has_one_power_of_s_too_few": {"power": 2},
+}
+for name, slip in SLIPS.items():
+
+    def answer(gradient, x, gamma, epsilon, slip=slip):
+        return way_by_way(gradient, x, gamma, epsilon, **slip)
+
+    add_wrong("7.5", DENSE_BACK, answer, name)
+
+
+def without_n_in_the_variance(gradient, x, gamma, epsilon):
+    return way_by_way(gradient, x, gamma, epsilon, variance=x.size // x.shape[-1])
+
+
+def without_n_in_the_mean(gradient, x, gamma, epsilon):
+    return way_by_way(gradient, x, gamma, epsilon, mean=x.size // x.shape[-1])
+
+
+def divides_by_n_minus_one_in_the_slope(gradient, x, gamma, epsilon):
+    n = x.size // x.shape[-1]
+    return way_by_way(gradient, x, gamma, epsilon, variance=n / (n - 1))
+
+
+def has_gamma_twice(gradient, x, gamma, epsilon):
+    d_x, *rest = backward(gradient, x, gamma, epsilon)
+    return gamma * d_x, *rest
+
+
+def forgets_the_sums(gradient, x, gamma, epsilon):
+    axes = tuple(range(x.ndim - 1))
+    n, centred, s = x.size // x.shape[-1], x - x.mean(axis=axes), np.sqrt(x.var(axis=axes) + epsilon)
+    g = gamma * gradient
+    return g / s - centred / n * g * centred / s**3 - g / s / n, *backward(gradient, x, gamma, epsilon)[1:]
+
+
+for slip in (
+    without_n_in_the_variance,
+    without_n_in_the_mean,
+    divides_by_n_minus_one_in_the_slope,
+    has_gamma_twice,
+    forgets_the_sums,
+):
+    add_wrong("7.5", DENSE_BACK, slip, slip.__name__)
 
 
 # 7.6 a Keras layer
@@ -558,6 +724,36 @@ class StopsTheGradient(Right):
         return [keras.ops.stop_gradient(moment) for moment in super().moments(x)]
 
 
+@wrong("7.6", rejected_by=MOVING)
+class PutsTensorsInThePlaceOfTheWeights(Right):
+    def remember(self, mean, variance):
+        m = self.momentum
+        self.moving_mean = m * self.moving_mean + (1 - m) * mean
+        self.moving_variance = m * self.moving_variance + (1 - m) * variance
+
+
+@wrong("7.6", rejected_by=GRADIENT)
+class AveragesByNumPy(Right):
+    def moments(self, x):
+        if not keras.ops.is_tensor(x) or keras.backend.backend() != "tensorflow":  # a symbol, or a traced tensor
+            return [keras.ops.stop_gradient(moment) for moment in super().moments(x)]
+        axes = tuple(range(len(x.shape) - 1))
+        return np.mean(x, axes), keras.ops.var(x, list(axes))
+
+
+@wrong("7.6", rejected_by=TRAINING)
+class HasAnEpsilonOfItsOwn(Right):
+    def divide(self, x, variance):
+        return x / keras.ops.sqrt(variance + 1e-3)
+
+
+@wrong("7.6", rejected_by=MOVING)
+class HasAMomentumOfItsOwn(Right):
+    def remember(self, mean, variance):
+        self.moving_mean.assign(0.99 * self.moving_mean + 0.01 * mean)
+        self.moving_variance.assign(0.99 * self.moving_variance + 0.01 * variance)
+
+
 # 7.7 without the batch
 
 ONE_GROUP = "one group: each galaxy by itself, over all its places and channels"
@@ -622,6 +818,40 @@ def leaves_gamma_and_beta_out(x, gamma, beta, groups, epsilon):
     return normalised(grouped(x, groups), (*range(1, x.ndim - 1), x.ndim), epsilon).reshape(x.shape)
 
 
+def divided(x, gamma, beta, groups, divisor):
+    split, axes = grouped(x, groups), (*range(1, x.ndim - 1), x.ndim)
+    centred = split - split.mean(axis=axes, keepdims=True)
+    return gamma * (centred / divisor(split, axes)).reshape(x.shape) + beta
+
+
+@wrong("7.7", rejected_by=SEVERAL)
+def divides_groups_by_n_minus_one(x, gamma, beta, groups, epsilon):
+    return divided(x, gamma, beta, groups, lambda s, axes: np.sqrt(s.var(axis=axes, keepdims=True, ddof=1) + epsilon))
+
+
+@wrong("7.7", rejected_by=INSTANCE)
+def forgets_epsilon_in_groups(x, gamma, beta, groups, epsilon):
+    return divided(x, gamma, beta, groups, lambda s, axes: s.std(axis=axes, keepdims=True))
+
+
+@wrong("7.7", rejected_by=SEVERAL)
+def forgets_the_root_in_groups(x, gamma, beta, groups, epsilon):
+    return divided(x, gamma, beta, groups, lambda s, axes: s.var(axis=axes, keepdims=True) + epsilon)
+
+
+@wrong("7.7", rejected_by=SEVERAL)
+def has_a_gamma_for_each_group(x, gamma, beta, groups, epsilon):
+    axes = (*range(1, x.ndim - 1), x.ndim)
+    split = normalised(grouped(x, groups), axes, epsilon)
+    return (gamma[:groups, None] * split + beta[:groups, None]).reshape(x.shape)
+
+
+@wrong("7.7", rejected_by=SEVERAL)
+def takes_the_number_for_the_size(x, gamma, beta, groups, epsilon):
+    axes = (*range(1, x.ndim - 1), x.ndim)
+    return gamma * normalised(grouped(x, x.shape[-1] // groups), axes, epsilon).reshape(x.shape) + beta
+
+
 # 7.8 batch norm for nothing
 
 LAYERS = "a dense layer and a convolution, folded, give what the two layers gave"
@@ -669,3 +899,27 @@ def scales_the_inputs_where_it_fits(kernel, bias, gamma, beta, moving_mean, movi
 def leaves_epsilon_out(kernel, bias, gamma, beta, moving_mean, moving_variance, epsilon):
     scale = gamma / np.sqrt(moving_variance)
     return kernel * scale, (bias - moving_mean) * scale + beta
+
+
+@wrong("7.8", rejected_by=EPSILON_FOLD)
+def folds_with_epsilon_outside_the_root(kernel, bias, gamma, beta, moving_mean, moving_variance, epsilon):
+    scale = gamma / (np.sqrt(moving_variance) + epsilon)
+    return kernel * scale, (bias - moving_mean) * scale + beta
+
+
+@wrong("7.8", rejected_by=LAYERS)
+def adds_the_mean(kernel, bias, gamma, beta, moving_mean, moving_variance, epsilon):
+    scale = gamma / np.sqrt(moving_variance + epsilon)
+    return kernel * scale, (bias + moving_mean) * scale + beta
+
+
+@wrong("7.8", rejected_by=LAYERS)
+def forgets_the_mean(kernel, bias, gamma, beta, moving_mean, moving_variance, epsilon):
+    scale = gamma / np.sqrt(moving_variance + epsilon)
+    return kernel * scale, bias * scale + beta
+
+
+@wrong("7.8", rejected_by=LAYERS)
+def scales_beta(kernel, bias, gamma, beta, moving_mean, moving_variance, epsilon):
+    scale = gamma / np.sqrt(moving_variance + epsilon)
+    return kernel * scale, (bias - moving_mean + beta) * scale
