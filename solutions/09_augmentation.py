@@ -1,0 +1,1122 @@
+# %% [markdown]
+# # 09 · Data augmentation
+#
+# **Question:** A galaxy that is turned over is the same galaxy. How does a network learn that, when nobody has enough
+# labels to show it every galaxy from every side?
+#
+# **You build:** eight exact views of an image and a turn by any angle, with its interpolation; labels that follow; an
+# input pipeline that shows every galaxy anew in each epoch; averages over views, after the network and inside it.
+#
+# **Time:** 150 minutes of work, 2 minutes of CPU · **Before:** lab 03 ·
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/your-name/neural-networks-for-computer-vision/blob/main/labs/09_augmentation.ipynb)
+#
+# **Papers:** Dieleman, Willett & Dambre 2015, MNRAS 450, 1441 (galaxies); Simard et al. 2003, ICDAR, 958 (moved and bent
+# digits); Cohen & Welling 2016, ICML, PMLR 48, 2990 (networks that know a symmetry)
+
+# %% tags=["setup"]
+# Set-up: finds the course's files or, on Colab, fetches them. Run this cell first.
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+places = [Path.cwd(), *Path.cwd().parents, Path.cwd() / "course"]
+if not any((place / "utils/lab.py").is_file() for place in places):
+    address = os.environ.get("COURSE_REPOSITORY", "https://github.com/your-name/neural-networks-for-computer-vision")
+    subprocess.run(["git", "clone", "-q", "--depth", "1", "--branch", "main", address, "course"], check=True)
+course = str(next(place for place in places if (place / "utils/lab.py").is_file()))
+if course not in sys.path:
+    sys.path.insert(0, course)
+
+from utils import lab
+
+lab.start("09")
+
+# %% tags=["imports"]
+import time
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+from scipy import ndimage
+
+from utils import compare, datasets, metrics, moving, plotting, results, sky, training
+from utils.checks import check, hint, reference, solution
+
+# %% [markdown]
+# ## 1 · One galaxy, eight opinions
+#
+# Space has no up and no down. An elliptical galaxy stays elliptical when it is turned, mirrored or moved by a few
+# pixels: the class is **invariant** under these changes. You know that. Does a network?
+#
+# We take a small network of lab 03's kind and a *small* training set: 500 galaxies. Labels are expensive, for people
+# have to look; the other numbers of labels come later. The images are binned to 32 × 32 pixels, stretched by arcsinh, and
+# divided by the spread of each band in those 500 images. This time no mean is subtracted: so the empty sky stays at 0,
+# and we can fill in a 0 where an image has no data.
+
+# %%
+data = datasets.load("morphology", n_train=2000, n_validation=500, n_test=3000, seed=lab.seed)
+n_classes = len(data.class_names)
+
+
+def binned(images, size=32):
+    """Stretch by arcsinh and average down to size × size pixels: (n, size, size, bands)."""
+    n, side, _, bands = images.shape
+    block = side // size
+    return np.arcsinh(images).reshape(n, size, block, size, block, bands).mean(axis=(2, 4))
+
+
+spread = binned(data.train.images[:500]).std(axis=(0, 1, 2))
+
+
+def prepared(images):
+    return (binned(images) / spread).astype("float32")
+
+
+x_train, x_validation, x_test = (prepared(split.images) for split in (data.train, data.validation, data.test))
+y_train, y_validation, y_test = (split.labels for split in (data.train, data.validation, data.test))
+print(data.description)
+print(f"labels to learn from: 500 (up to {len(y_train)} later); to validate: {len(y_validation)}; to test: {len(y_test)}")
+
+
+# %% [markdown]
+# `train` makes a new network and trains it for a number of **steps**, one batch of 32 galaxies each. All networks of this
+# lab see the same galaxies in the same order; what differs is whether `augment` does something to the images on the
+# way. The learning rate sinks to 0 along half a cosine, and everything was fixed before anyone looked at the test set.
+
+# %%
+def network(n_outputs=n_classes):
+    """Three blocks of convolution and pooling, dropout, and a probability for each class."""
+    x = inputs = keras.Input((32, 32, 3))
+    for filters in (8, 24, 48):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal")(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Dropout(0.25)(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(n_outputs, activation="softmax")(x))
+
+
+def train(images, labels, augment=None, steps=400, batch_size=32, make=network):
+    """A network, trained on images that `augment(images, rng)` changes in every batch."""
+    keras.utils.set_random_seed(lab.seed)
+    model = make()
+    rate = keras.optimizers.schedules.CosineDecay(0.003, steps)
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
+    rng = np.random.default_rng([lab.seed, 9])
+    for chosen in compare.batches(len(labels), batch_size, steps, seed=lab.seed):
+        batch = images[chosen] if augment is None else augment(images[chosen], rng)
+        model.train_on_batch(batch, labels[chosen])
+    return model
+
+
+def predict(model, images):
+    """Probabilities: (n, classes)."""
+    return model.predict(np.ascontiguousarray(images), batch_size=250, verbose=0)
+
+
+def error(probabilities, labels):
+    return np.mean(probabilities.argmax(axis=1) != labels)
+
+
+plain = train(x_train[:500], y_train[:500])
+plain_probabilities = predict(plain, x_test)
+plain_error = error(plain_probabilities, y_test)
+training_error = error(predict(plain, x_train[:500]), y_train[:500])
+print(f"500 labels, no augmentation: error {training_error:.1%} on its training set, {plain_error:.1%} on the test set")
+
+# %% [markdown]
+# It knows its 500 galaxies by heart. Now we turn one galaxy of the test set, in steps of 30°. Not its image: we ask the
+# *simulator* to turn the galaxy on the sky (`moving.moved`) and to take a new picture, with the noise of a new night.
+#
+# **Predict:** What will the network say?
+
+# %%
+turns = np.arange(0, 360, 30)
+spirals = np.flatnonzero((y_test == 1) & (data.test.truth["magnitude"] < 20))
+chosen = spirals[:60]
+noise = np.random.default_rng([lab.seed, 1])
+taken = [sky.render(moving.moved(data.test.truth[chosen], angle=a), data.survey, 64, noise) for a in turns]
+opinions = np.array([predict(plain, prepared(images)) for images in taken])  # (angles, galaxies, classes)
+undecided = np.argmax(opinions[:, :, 1].std(axis=0))
+plotting.gallery(
+    [sky.colour(images[undecided], data.survey) for images in taken],
+    [
+        f"{angle}°\n{data.class_names[p.argmax()]} {p.max():.2f}"
+        for angle, p in zip(turns, opinions[:, undecided], strict=True)
+    ],
+    columns=6,
+    size=1.5,
+);
+
+# %% [markdown]
+# *Figure: one galaxy of the test set, turned on the sky in steps of 30°, each time with new noise; above each picture the
+# class that the network gives it and the probability.* We chose the galaxy whose answers scatter most, so most galaxies are
+# steadier. Still: nothing about the galaxy has changed.
+#
+# ## 2 · How sensitive is it?
+#
+# Let us measure this. How much does an answer change? We add up by how much the probabilities move,
+#
+# $$\text{change} = \tfrac12 \sum_k |p_k - p'_k|,$$
+#
+# the probability that is taken away from one class and given to others: 0 if nothing happens, 1 if the network goes from
+# sure of one class to sure of another. Below it is averaged over 120 test galaxies that are turned, shifted and zoomed on
+# the sky. (A zoom at constant surface brightness is what you get when a galaxy is nearer.)
+#
+# **Predict:** Even a galaxy that is not moved at all will not get exactly the same answer twice. Why not? Which of the
+# three will do most harm? The network pools three times.
+
+# %%
+truth = data.test.truth[:120]
+pixel = data.survey.pixel_scale  # arcsec
+
+
+def photographed(night, **change):
+    """Images of the moved galaxies, ready for a network, with the noise of a night of their own."""
+    noise = np.random.default_rng([lab.seed, 2, night])
+    return prepared(sky.render(moving.moved(truth, **change), data.survey, 64, noise))
+
+
+changes = {
+    "turned by [degrees]": ("angle", (0, 15, 30, 45, 60, 90, 120, 150, 180)),
+    "shifted by [pixels]": ("shift", (0, 1, 2, 4, 6, 8)),
+    "zoomed by": ("zoom", (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)),
+}
+first_night = photographed(0)
+moved_images = {
+    label: [
+        photographed(1 + i, **{kind: (0, value * pixel) if kind == "shift" else value}) for i, value in enumerate(values)
+    ]
+    for label, (kind, values) in changes.items()
+}
+
+
+def mean_change(model, moved, before=first_night):
+    return np.abs(predict(model, moved) - predict(model, before)).sum(axis=1).mean() / 2
+
+
+def sensitivity(models):
+    """The change of the answer against turn, shift and zoom, one line for each network."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2), sharey=True)
+    for axis, (label, (_, values)) in zip(axes, changes.items(), strict=True):
+        for name, model in models.items():
+            axis.plot(values, [mean_change(model, images) for images in moved_images[label]], "o-", markersize=4, label=name)
+        axis.set(xlabel=label)
+    axes[0].set(ylabel="change of the probabilities", ylim=(0, None))
+    axes[-1].legend(loc="upper center", fontsize="small")
+
+
+sensitivity({"no augmentation": plain})
+print(f"mirrored: {mean_change(plain, photographed(20, mirror=True)):.3f}", end=", ")
+print(f"not moved, another night: {mean_change(plain, photographed(21)):.3f}")
+
+# %% [markdown]
+# *Figure: mean change of the probabilities against turn, shift and zoom; at 0°, 0 pixels and a zoom of 1 nothing but the
+# noise is new.* The noise alone moves the answers, as galaxies at the limit of the survey are hard to tell. That is the
+# floor. Everything above it comes from moving the galaxy. A small turn does as much as a large one: the
+# network has no idea of turns at all. A shift by a pixel or two costs little, which is what pooling is good for. A zoom is
+# another matter: a larger galaxy is also a brighter one, and brightness *is* evidence.
+#
+# ## 3 · Eight views for free
+#
+# We could collect more labels, or make more of those we have: show the network every labelled galaxy in many versions, all
+# with the same label. This is **data augmentation**. It tells the network what does not matter.
+#
+# Some versions cost nothing. A square image can be turned by 0°, 90°, 180° and 270°, and its mirror image too; that
+# makes eight, and there is no ninth. Mathematicians call these eight the dihedral group of the square. No pixel changes its
+# value, they only change places: no interpolation, no border, no light lost.
+
+# %% exercise="9.1"
+# Exercise 9.1
+def eight_views(image):
+    """The four quarter turns of an image, and those of its mirror image.
+
+    Parameters
+    ----------
+    image : (height, width, bands) array
+        Row 0 is the uppermost.
+
+    Returns
+    -------
+    list of eight arrays
+        View k, for k from 0 to 3: the image turned by k · 90°, counter-clockwise as you see it. View 4 + k: the image
+        mirrored left to right, and then turned by k · 90° counter-clockwise.
+
+    Example
+    -------
+    One band, two rows: of np.array([[[1], [2]], [[3], [4]]]), view 1 is [[[2], [4]], [[1], [3]]] and view 4 is
+    [[[2], [1]], [[4], [3]]].
+    """
+    ### BEGIN SOLUTION
+    mirrored = image[:, ::-1]
+    return [np.rot90(image, k) for k in range(4)] + [np.rot90(mirrored, k) for k in range(4)]
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.1", eight_views)
+
+# %%
+face_on = data.test.truth["radius_arcsec"] * data.test.truth["axis_ratio"] * (y_test == 1) * (data.test.truth["magnitude"] < 18.5)
+large_spiral = np.argmax(face_on)
+views = eight_views(data.test.images[large_spiral])
+plotting.gallery(
+    [sky.colour(view, data.survey) for view in views],
+    [f"view {k}: {'mirrored, ' if k > 3 else ''}{k % 4 * 90}°" for k in range(8)],
+    columns=4,
+    size=1.8,
+);
+
+# %% [markdown]
+# *Figure: the eight views of a spiral.* Look at the arms: in the upper row they wind one way, in the lower row the other.
+# Keep that in mind until section 8.
+#
+# ## 4 · Any angle
+#
+# Other turns need more care, and so do zooms and shifts by parts of a pixel. The trick is to go **backwards**. Do not
+# ask where a pixel of the old image goes: the answers would leave holes. Ask for each pixel of the *new* image which place of
+# the old one it comes from. Then look up what is there.
+#
+# With the distances $d$ (down) and $r$ (right) from the middle of the image, a counter-clockwise turn by $a$ moves a pixel to
+#
+# $$d' = d \cos a - r \sin a, \qquad r' = r \cos a + d \sin a .$$
+#
+# That is the way there; you need the way back.
+#
+# **Think:** Where is the middle of an image of 4 pixels, counted 0, 1, 2, 3?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>Answer</summary>
+#
+# At 1.5, between pixels 1 and 2: $(n - 1) / 2$. Turned about $n/2 = 2$, the image is shifted by up to a pixel, and in another
+# direction for each angle. It is one of the most frequent bugs in code like this, and hard to see.
+#
+# </details>
+
+# %% exercise="9.2"
+# Exercise 9.2
+def places(height, width, angle, zoom, shift):
+    """Where each pixel of the new image comes from, when an image is zoomed, then turned, both about its middle, then shifted.
+
+    Parameters
+    ----------
+    height, width : int
+        Of both images [pixels].
+    angle : float
+        Degrees, counter-clockwise as you see it; rows run downwards.
+    zoom : float
+        2 makes everything twice as large.
+    shift : (float, float)
+        Down and right [pixels].
+
+    Returns
+    -------
+    rows, columns : (height, width) arrays
+        A place of the old image for each pixel of the new one, pixels counted from 0. Not rounded; may lie outside.
+
+    Example
+    -------
+    places(2, 3, 0, 1, (0, 1)): what was in column 0 is now in column 1, so rows are [[0, 0, 0], [1, 1, 1]] and columns
+    [[-1, 0, 1], [-1, 0, 1]]. places(1, 3, 0, 2, (0, 0)) has the columns [[0.5, 1, 1.5]].
+    """
+    ### BEGIN SOLUTION
+    row, column = np.mgrid[:height, :width]
+    middle_row, middle_column = (height - 1) / 2, (width - 1) / 2
+    down = row - middle_row - shift[0]
+    right = column - middle_column - shift[1]
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    rows = middle_row + (down * cos + right * sin) / zoom
+    columns = middle_column + (right * cos - down * sin) / zoom
+    return rows, columns
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.2", places)
+
+# %% [markdown]
+# The places lie between the pixels. **Bilinear interpolation** takes a mean of the four pixels around: along the columns
+# with weights $1 - f$ and $f$, where $f$ is the fraction of a pixel by which the place lies to the right of the left one,
+# and along the rows likewise; the weight of a pixel is the product.
+#
+# And at the border? Outside there are no data. Zero, the mean of the empty sky, is an honest value there.
+
+# %% exercise="9.3"
+# Exercise 9.3
+def interpolate(image, rows, columns):
+    """Values of an image at places between its pixels, by bilinear interpolation.
+
+    Parameters
+    ----------
+    image : (height, width, bands) array
+        Outside, all pixels are 0: half a pixel beyond the edge a value has faded to a half, and a pixel beyond to 0.
+    rows, columns : (m, n) arrays of float
+        The places, pixels counted from 0. Some may lie far outside.
+
+    Returns
+    -------
+    (m, n, bands) array
+
+    Example
+    -------
+    interpolate(np.array([[[2.0], [6.0]]]), np.array([[0.0, 0.0, 0.5]]), np.array([[0.25, 1.5, 0.0]])) is
+    [[[3.0], [3.0], [1.0]]].
+    """
+    ### BEGIN SOLUTION
+    height, width, _ = image.shape
+    framed = np.pad(image, ((1, 1), (1, 1), (0, 0)))  # with a frame of sky, no index leaves the image
+    rows, columns = np.clip(rows, -1, height) + 1, np.clip(columns, -1, width) + 1
+    top, left = np.minimum(rows.astype(int), height), np.minimum(columns.astype(int), width)
+    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+    lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+    return (1 - down) * upper + down * lower
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.3", interpolate)
+
+# %% [markdown]
+# Two functions, and you can turn, zoom and shift at once, with a single interpolation. Keras has a layer for each:
+# `RandomRotation`, `RandomZoom`, `RandomTranslation`. They turn by a random angle, but one can ask them for a fixed one: the
+# factor is a range, in full turns.
+#
+# **Predict:** `RandomZoom(0.25)` zooms by a number between −0.25 and 0.25. Is the galaxy larger or smaller with +0.25?
+
+# %%
+image = np.arcsinh(data.test.images[large_spiral]).astype("float32")
+
+
+def moved_image(image, angle=0.0, zoom=1.0, shift=(0.0, 0.0)):
+    return interpolate(image, *places(*image.shape[:2], angle, zoom, shift))
+
+
+def by_keras(layer):
+    return keras.ops.convert_to_numpy(layer(image[None], training=True))[0]
+
+
+fill = {"fill_mode": "constant", "fill_value": 0.0}
+theirs = {
+    "turned by 30°": (dict(angle=30), layers.RandomRotation((30 / 360, 30 / 360), **fill)),
+    "zoomed by 1 / 1.25": (dict(zoom=0.8), layers.RandomZoom((0.25, 0.25), **fill)),
+    "shifted by 3.2 down": (dict(shift=(3.2, 0)), layers.RandomTranslation((0.05, 0.05), 0.0, **fill)),
+}
+pictures, titles = [image], ["the image"]
+for name, (change, layer) in theirs.items():
+    mine, keras_image = moved_image(image, **change), by_keras(layer)
+    difference = np.abs(mine - keras_image)[2:-2, 2:-2].max()
+    print(f"{name}: largest difference to {layer.__class__.__name__} {difference:.1e} (away from the border)")
+    pictures.append(mine)
+    titles.append(name)
+plotting.gallery([picture[..., 1] for picture in pictures], titles, columns=4, size=2.1);
+
+# %% [markdown]
+# *Figure: the r band of the spiral, and the same turned, made smaller and shifted by your functions.* Yours and Keras'
+# agree. And mind the sign: in `RandomZoom` a *positive* factor makes everything *smaller*. Look at what an augmentation
+# makes of an image before you train with it for a night.
+#
+# What stands at the border matters too. Keras' default is not zero.
+
+# %%
+turn = (30 / 360, 30 / 360)
+filled = {mode: by_keras(layers.RandomRotation(turn, fill_mode=mode)) for mode in ("constant", "nearest", "reflect", "wrap")}
+plotting.gallery([picture[..., 1] for picture in filled.values()], list(filled), columns=4, size=2.1);
+
+# %% [markdown]
+# *Figure: what Keras' `RandomRotation` puts where there are no data: 0, the edge pixel repeated, the mirrored image, the
+# other side of the image; "reflect" is the default.* Streaks and mirrored neighbours are things the sky does not have, and a network learns
+# whatever helps, a border too. Best is to cut the stamps larger than needed, move them, and cut out the middle: then
+# there is no border at all. Zero is second best, where zero means empty sky.
+#
+# ## 5 · What interpolation does to noise
+#
+# A mean of four pixels is less noisy than one. Take an empty sky, every pixel independent noise of variance 1, and
+# interpolate: the variance of a sum of independent numbers is the sum of their variances, each times its weight
+# *squared*.
+#
+# **Predict:** How much of the variance is kept half way between two pixels? In the middle of four? On average, if the
+# place may be anywhere?
+
+# %% exercise="9.4"
+# Exercise 9.4
+def kept_variance(rows, columns):
+    """Variance of bilinearly interpolated noise that has variance 1 and is independent from pixel to pixel.
+
+    Parameters
+    ----------
+    rows, columns : arrays of float, of one shape
+        Places between the pixels, far from the border. May be negative.
+
+    Returns
+    -------
+    array of the same shape
+
+    Example
+    -------
+    kept_variance(np.array([2.0, 2.0]), np.array([3.0, 3.5])) is [1.0, 0.5].
+    """
+    ### BEGIN SOLUTION
+    down, right = rows - np.floor(rows), columns - np.floor(columns)
+    return (down**2 + (1 - down) ** 2) * (right**2 + (1 - right) ** 2)
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.4", kept_variance)
+
+# %% [markdown]
+# On average over all fractions $f$ from 0 to 1, one direction keeps $\int_0^1 \big(f^2 + (1 - f)^2\big)\, df = \frac23$, and
+# two keep $\frac49$. A random shift or turn by bilinear interpolation takes more than half of the noise's variance
+# away. Is that so for a turn by 10°?
+
+# %%
+angle, side = 10, 64
+rows, columns = places(side, side, angle, 1, (0, 0))
+inside = (abs(rows - 31.5) < 31) & (abs(columns - 31.5) < 31)
+predicted = np.where(inside, kept_variance(rows, columns), np.nan)
+empty_sky = np.random.default_rng([lab.seed, 3]).standard_normal((side, side, 1500))  # 1500 skies, as bands
+measured = interpolate(empty_sky, rows, columns).var(axis=2)
+measured[~inside] = np.nan
+print(f"variance that is kept: predicted {np.nanmean(predicted):.3f}, measured {np.nanmean(measured):.3f}; 4/9 is {4 / 9:.3f}")
+
+figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2))
+one_sky = moved_image(empty_sky[:, :, :1], angle)[..., 0]
+for axis, picture, title in zip(
+    axes, (one_sky, measured, predicted), ("an empty sky, turned by 10°", "variance of 1500 such skies", "your prediction"), strict=True
+):
+    shown = axis.imshow(picture, vmin=-3 if axis is axes[0] else 0.2, vmax=3 if axis is axes[0] else 1, cmap="gray" if axis is axes[0] else "viridis")
+    axis.set_title(title)
+    axis.axis("off")
+figure.colorbar(shown, ax=axes[1:], label="variance (1 before the turn)");
+
+# %% [markdown]
+# *Figure: noise after a turn by 10°; the variance in each pixel, measured over 1500 turned skies; the variance as
+# predicted.* The noise is not only weaker, it has a pattern, a moiré of the old and the new pixel grid, and neighbouring
+# pixels are no longer independent.
+#
+# Why care? The network is tested on images that were *not* interpolated. If it has learnt from smooth images alone, every real
+# one looks odd to it. A measurement of noise, or a detection limit, on a turned image is simply wrong. Three ways out:
+# exact views where they do; finer interpolation (cubic splines keep more); or turn first and bin
+# afterwards, for a mean over 2 × 2 pixels has most of the smoothing in it anyway.
+#
+# ## 6 · Labels that follow
+#
+# A class stays as it is. Other labels do not. Suppose you want to measure galaxies: their position angle, the sense in which
+# their arms wind, their magnitude, their radius. When the image is moved, the label has to be moved along.
+#
+# First look at what a zoom does to the light.
+
+# %%
+bright = np.argmin(data.test.truth["magnitude"])
+light = data.test.images[bright]
+for zoom in (0.8, 1.0, 1.25):
+    flux = moved_image(light, zoom=zoom)[8:-8, 8:-8].sum()
+    ratio = flux / light[8:-8, 8:-8].sum()
+    print(f"zoom {zoom}: {ratio:.2f} times the light, zoom² = {zoom**2:.2f}, change {-2.5 * np.log10(ratio):+.2f} mag")
+
+# %% [markdown]
+# An interpolated zoom keeps the **surface brightness**: each pixel gets a value that was there before, and there are more
+# bright pixels. So the flux grows with the area (a little less here, where light leaves the window). The picture is that of
+# a nearer galaxy.
+
+# %% exercise="9.5"
+# Exercise 9.5
+def moved_labels(position_angle, winding, magnitude, radius, mirror, angle, zoom):
+    """Labels of galaxies whose images are mirrored left to right (some of them), then turned, then zoomed.
+
+    Parameters
+    ----------
+    position_angle : (n,) array
+        Of the major axis, counter-clockwise from the horizontal as you see it [degrees].
+    winding : (n,) array of int
+        1 or -1: which way the arms wind.
+    magnitude : (n,) array
+        Of all the light.
+    radius : (n,) array
+        Half-light radius [arcsec].
+    mirror : (n,) array of bool
+        Which images are mirrored left to right.
+    angle : (n,) array
+        By how much each is then turned, counter-clockwise [degrees].
+    zoom : (n,) array
+        By how much each is then enlarged, at constant surface brightness.
+
+    Returns
+    -------
+    position_angle, winding, magnitude, radius : (n,) arrays
+        Position angles from 0 to below 180 degrees.
+
+    Example
+    -------
+    A galaxy at 30°, winding 1, of magnitude 20 and radius 1, mirrored, turned by 0° and zoomed by 2: its labels become
+    150, -1, 18.495 and 2.
+    """
+    ### BEGIN SOLUTION
+    position_angle = (np.where(mirror, 180 - position_angle, position_angle) + angle) % 180
+    winding = np.where(mirror, -winding, winding)
+    magnitude = magnitude - 5 * np.log10(zoom)
+    return position_angle, winding, magnitude, radius * zoom
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.5", moved_labels)
+
+# %% [markdown]
+# **Think:** You train a network to measure magnitudes, and `RandomZoom` is among your layers, as it was in the notebook
+# that you copied. What does it learn? And for photometric redshifts: may you zoom?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>Answer</summary>
+#
+# That the light in the image is not the magnitude: with zooms of ±20 % the flux is wrong by up to 0.4 mag in either direction while the
+# label stays. Its predictions scatter accordingly and shrink towards the mean. Divide the image by zoom² to keep the flux (and
+# mind that the noise is divided as well), or move the label.
+#
+# A redshift follows from colours, which a zoom leaves alone, but also from apparent size and brightness. A zoomed galaxy
+# with the old redshift is a galaxy that there need not be. Turns and mirrors are safe.
+#
+# </details>
+
+# %% [markdown]
+# Turns and mirrors leave the light alone and are safe for photometry. A zoom is not: either move the label, or divide the image by
+# zoom² (and the noise is divided along).
+#
+# ## 7 · A new view in every epoch
+#
+# We could make the eight views once and train on 4000 images instead of 500. Better is to draw: each time a galaxy comes up, it
+# comes in a random view. The training set stays small in memory, and it works as well for changes of which there are infinitely many.
+
+# %% exercise="9.6"
+# Exercise 9.6
+def augment(images, rng):
+    """A random one of its eight views for each image of a batch.
+
+    Parameters
+    ----------
+    images : (n, size, size, bands) array
+        They stay as they are.
+    rng : numpy.random.Generator
+        The only source of chance.
+
+    Returns
+    -------
+    (n, size, size, bands) array
+        A new array of the same type. Image i is a view of image i: the labels need not be touched.
+
+    Example
+    -------
+    augment(images, np.random.default_rng(0))[3] is one of the pictures in eight_views(images[3]), each with probability 1/8.
+    """
+    ### BEGIN SOLUTION
+    augmented = np.empty_like(images)
+    for i, k in enumerate(rng.integers(8, size=len(images))):
+        augmented[i] = eight_views(images[i])[k]
+    return augmented
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.6", augment)
+
+# %%
+rng = np.random.default_rng([lab.seed, 4])
+some = np.argsort(-face_on)[:4]
+drawn = [augment(data.test.images[some], rng) for _ in range(3)]
+plotting.gallery([sky.colour(image, data.survey) for batch in drawn for image in batch], columns=4, size=1.6);
+
+# %% [markdown]
+# *Figure: a batch of four galaxies in three epochs.* Each galaxy draws for itself. Were the whole batch turned alike, every
+# step would push the network towards one direction, and the next step towards another.
+#
+# Keras trains from such a pipeline when it has the shape of a `keras.utils.PyDataset`: an object that says how many batches
+# there are and hands out batch number `index`. Then `model.fit(batches)` is all.
+
+# %% exercise="9.7"
+# Exercise 9.7
+class TrainingBatches(keras.utils.PyDataset):
+    """Batches of a training set, in a new order and newly augmented in each epoch.
+
+    Parameters
+    ----------
+    images : (n, height, width, bands) array
+    labels : (n,) array
+    batch_size : int
+    augment : function
+        augment(images, rng) returns a changed copy of a batch of images.
+    seed : int
+
+    Example
+    -------
+    Of 10 galaxies in batches of 4: len(batches) is 3, and batches[2] is (images, labels) of the last 2 in self.order.
+    """
+
+    def __init__(self, images, labels, batch_size, augment, seed):
+        super().__init__()
+        self.images, self.labels, self.batch_size, self.augment = images, labels, batch_size, augment
+        self.rng = np.random.default_rng(seed)
+        self.order = self.rng.permutation(len(images))  # which galaxy comes first, second, … in this epoch
+
+    def __len__(self):
+        """Number of batches in an epoch. Every galaxy comes once; the last batch may be smaller."""
+        ### BEGIN SOLUTION
+        return -(-len(self.images) // self.batch_size)
+        ### END SOLUTION
+
+    def __getitem__(self, index):
+        """Batch number `index`, counted from 0: augmented images (with self.rng) and their labels."""
+        ### BEGIN SOLUTION
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.augment(self.images[chosen], self.rng), self.labels[chosen]
+        ### END SOLUTION
+
+    def on_epoch_end(self):
+        """Keras calls this after each epoch: draw a new order from self.rng."""
+        ### BEGIN SOLUTION
+        self.order = self.rng.permutation(len(self.images))
+        ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.7", TrainingBatches)
+
+# %% [markdown]
+# Three rules that published notebooks break:
+#
+# - **Split first, augment then.** If views of one galaxy end up in the training *and* the validation set, the network is
+#   examined on what it has learnt by heart.
+# - **Validation and test images stay as they are.** You want to know how well real images are classified.
+# - **An epoch has n / batch size steps.** `steps_per_epoch=batch_size`, as a much-copied notebook has it, shows 32 batches a
+#   turn, however many galaxies there are.
+#
+# The other way to augment is with layers inside the model: `RandomFlip` and `RandomRotation` work in training and do nothing at
+# inference. That travels with the model, and runs on a GPU. What does it cost here?
+
+# %%
+def any_angle(images, rng):
+    """Each image mirrored or not, turned by any angle, zoomed by up to 10 % and shifted by up to 1.5 pixels."""
+    changed = np.empty_like(images)
+    for i, image in enumerate(images):
+        image = image[:, ::-1] if rng.integers(2) else image
+        zoom, shift = np.exp(rng.uniform(-0.1, 0.1)), rng.uniform(-1.5, 1.5, 2)
+        changed[i] = interpolate(image, *places(*image.shape[:2], rng.uniform(0, 360), zoom, shift))
+    return changed
+
+
+keras_layers = [
+    layers.RandomFlip("horizontal"),
+    layers.RandomRotation(0.5, **fill),  # half a turn to either side
+    layers.RandomZoom(0.1, **fill),
+    layers.RandomTranslation(0.05, 0.05, **fill),
+]
+
+
+def by_layers(images, rng):
+    for layer in keras_layers:
+        images = layer(images, training=True)
+    return keras.ops.convert_to_numpy(images)
+
+
+def milliseconds(function, batch=x_train[:32], repeats=10):
+    function(batch, np.random.default_rng(0))  # the first call prepares things
+    started = time.perf_counter()
+    for _ in range(repeats):
+        function(batch, np.random.default_rng(0))
+    return 1000 * (time.perf_counter() - started) / repeats
+
+
+print(f"a batch of 32: eight views {milliseconds(augment):.1f} ms, any angle {milliseconds(any_angle):.1f} ms, ", end="")
+print(f"four Keras layers {milliseconds(by_layers):.1f} ms")
+
+# %%
+inside = keras.Sequential([keras.Input((32, 32, 3)), *keras_layers, *network().layers[1:]], name="layers_inside")
+outside = network()
+few = slice(0, 500)
+for name, model, source in (
+    ("views in the pipeline", outside, (TrainingBatches(x_train[few], y_train[few], 32, augment, lab.seed), None)),
+    ("any angle in the pipeline", outside, (TrainingBatches(x_train[few], y_train[few], 32, any_angle, lab.seed), None)),
+    ("any angle by layers inside", inside, (x_train[few], y_train[few])),
+    ("none", outside, (x_train[few], y_train[few])),
+):
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
+    options = {} if source[1] is None else {"batch_size": 32}
+    model.fit(*source, verbose=0, **options)  # the first epoch prepares things
+    started = time.perf_counter()
+    model.fit(*source, verbose=0, **options)
+    print(f"{name:28s} {1000 * (time.perf_counter() - started) / 16:5.1f} ms for each of the 16 steps")
+
+# %% [markdown]
+# The exact views are nearly free. Turns by any angle cost more than the training itself of so small a network, in NumPy or
+# as Keras layers. On a GPU it is the other way round: there the network is fast, and layers inside the model keep it from
+# waiting for the CPU. So measure.
+#
+# ### What is it worth?
+#
+# Now the experiment of this lab. Networks are trained on 100, 500 and 2000 labels, each without augmentation and with the
+# eight views; same galaxies, same number of steps.
+#
+# **Predict:** Where does augmentation help most? By how much would you have to enlarge the training set for the same gain?
+
+# %%
+label_counts = (100, 500, 2000)
+models = {("none", 500): plain}
+for n in label_counts:
+    if n != 500:
+        models["none", n] = train(x_train[:n], y_train[:n])
+    models["eight views", n] = train(x_train[:n], y_train[:n], augment)
+models["any angle", 500] = train(x_train[:500], y_train[:500], any_angle)
+
+probabilities = {key: predict(model, x_test) for key, model in models.items()}
+errors = {key: error(p, y_test) for key, p in probabilities.items()}
+for (name, n), value in errors.items():
+    print(f"{n:5d} labels, {name:12s} test error {value:.1%}")
+
+# %%
+figure, axis = plt.subplots(figsize=(6.5, 4))
+for name, marker in (("none", "o"), ("eight views", "s"), ("any angle", "^")):
+    numbers = [n for n in label_counts if (name, n) in errors]
+    wrong = np.array([errors[name, n] * len(y_test) for n in numbers])
+    low, high = metrics.wilson_interval(wrong, np.full(len(wrong), len(y_test)))
+    shares = wrong / len(y_test)
+    axis.errorbar(numbers, shares, [shares - low, high - shares], fmt=marker + "-", capsize=3, label=name)
+axis.set(xlabel="number of labels", ylabel="error on the test set", xscale="log", yscale="log")
+axis.set_xticks(label_counts, label_counts)
+axis.set_yticks([0.05, 0.1, 0.2, 0.3, 0.4], ["5 %", "10 %", "20 %", "30 %", "40 %"])
+axis.minorticks_off()
+axis.legend(title="augmentation");
+
+# %% [markdown]
+# *Figure: error on 3000 test galaxies against the number of labels, without augmentation and with two kinds; 68 % intervals
+# of the test set.* READING
+#
+# Did it become what we wanted, insensitive to turns?
+
+# %% tags=["showcase"]
+augmented = models["eight views", 500]
+sensitivity({"no augmentation": plain, "eight views": augmented, "any angle": models["any angle", 500]})
+
+turned = moved_images["turned by [degrees]"][1:]
+turn_change = {name: np.mean([mean_change(model, images) for images in turned]) for name, model in (("plain", plain), ("augmented", augmented))}
+print(f"mean over all turns: {turn_change['plain']:.3f} without, {turn_change['augmented']:.3f} with the eight views")
+
+# %% [markdown]
+# *Figure: the curves of section 2 for three networks with 500 labels.* READING
+#
+# ## 8 · What must not be augmented
+#
+# Do spiral galaxies in the universe wind more often one way than the other? People have counted; the answer needs a
+# classifier that tells the two apart. So a new task: 1000 bright spirals, label 0 or 1 for the sense of winding. Three networks:
+#
+# - no augmentation,
+# - the eight views, labels left as they are,
+# - the eight views, and where the view is mirrored, the label is changed too.
+#
+# **Predict** the accuracy of each.
+
+# %%
+n_spirals, n_learn = 1200, 200
+rng = np.random.default_rng([lab.seed, 5])
+spiral_truth = sky.draw_galaxies(n_spirals, rng, kinds="spiral", magnitude=(17, 19.5))
+x_spirals = prepared(sky.render(spiral_truth, data.survey, 64, rng))
+winding = (spiral_truth["arm_pitch"] > 0).astype(int)
+
+
+def handedness_network(follow):
+    """Trained on random views of 200 spirals; `follow` says whether the label follows the mirror. None: no views."""
+    keras.utils.set_random_seed(lab.seed)
+    model = network(n_outputs=2)
+    model.compile(keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
+    rng = np.random.default_rng([lab.seed, 6])
+    for chosen in compare.batches(n_learn, 32, 120, seed=lab.seed):
+        images, labels = x_spirals[chosen], winding[chosen]
+        if follow is not None:
+            mirror = rng.integers(2, size=len(images))
+            images = np.where(mirror[:, None, None, None] == 1, images[:, :, ::-1], images)
+            images = np.rot90(images, rng.integers(4), axes=(1, 2))  # turns are harmless: one for all will do here
+            labels = np.where(mirror == 1, 1 - labels, labels) if follow else labels
+        model.train_on_batch(np.ascontiguousarray(images), labels)
+    return model
+
+
+handedness = {}
+for name, follow in (("no augmentation", None), ("labels left as they are", False), ("labels that follow", True)):
+    answers = predict(handedness_network(follow), x_spirals[n_learn:]).argmax(axis=1)
+    handedness[name] = np.mean(answers == winding[n_learn:])
+plotting.bars(handedness, "accuracy on 1000 other spirals", baseline=("tossing a coin", 0.5));
+
+# %% [markdown]
+# *Figure: accuracy for the sense of winding, for three ways to train on 200 spirals.* With the mirror and the old label, the
+# network sees each spiral as often with the right label as with the wrong one, and learns nothing: it tosses a coin. The
+# loss would have told you nothing but that the task is hard. With labels that follow, the mirror is a gain.
+#
+# Ask of every change, before you use it: *does the label know about it?* Parity for the winding, flux for photometry,
+# position angles for weak lensing, "6" and "9" for digits.
+#
+# ## 9 · Eight opinions are better than one
+#
+# The augmented network still changes its mind a little when a galaxy is turned. Then let it vote: show it all eight views of
+# a test galaxy and average the probabilities. This is **test-time averaging** (or test-time augmentation). No training is
+# needed, only eight times the computing.
+
+# %% exercise="9.8"
+# Exercise 9.8
+def average_views(predict, images):
+    """Probabilities averaged over the eight views of each image.
+
+    Parameters
+    ----------
+    predict : function
+        From images (n, size, size, bands) to probabilities (n, classes).
+    images : (n, size, size, bands) array
+
+    Returns
+    -------
+    (n, classes) array
+        Mean of the probabilities, not of the pictures.
+
+    Example
+    -------
+    A predict that is sure of class 0 for six views of a galaxy, and of class 1 for the other two: [[0.75, 0.25]].
+    """
+    ### BEGIN SOLUTION
+    mirrored = images[:, :, ::-1]
+    views = [np.rot90(batch, k, axes=(1, 2)) for batch in (images, mirrored) for k in range(4)]
+    return np.mean([predict(view) for view in views], axis=0)
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.8", average_views)
+
+# %%
+def cross_entropy(probabilities, labels):
+    return -np.mean(np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)))
+
+
+averaged, losses, average_errors = {}, {}, {}
+for name in ("none", "eight views", "any angle"):
+    model, single = models[name, 500], probabilities[name, 500]
+    averaged[name] = average_views(lambda images: predict(model, images), x_test)
+    losses[name] = cross_entropy(single, y_test), cross_entropy(averaged[name], y_test)
+    average_errors[name] = errors[name, 500], error(averaged[name], y_test)
+    print(f"augmentation: {name:12s} error {average_errors[name][0]:.1%} → {average_errors[name][1]:.1%}, ", end="")
+    print(f"cross-entropy {losses[name][0]:.3f} → {losses[name][1]:.3f}")
+plotting.pairs(average_errors, ("one view", "mean of eight views"), "error on the test set, 500 labels")
+
+# %% [markdown]
+# *Figure: test error of the three networks with 500 labels, from one view and from the mean of eight.* READING
+#
+# **Think:** Why does the average of eight answers of the *same* network do better than one of them?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>Answer</summary>
+#
+# The answer to one view is the answer to the galaxy plus something that hangs on how it happens to lie, and which has nothing
+# to do with its class. The mean over the views keeps the first and averages out the second: the same argument as for
+# eight exposures. The less invariant a network is, the more there is to average out. The cross-entropy gains by
+# Jensen's inequality in any case: $-\ln$ of a mean is at most the mean of $-\ln$; the error has no such guarantee.
+#
+# </details>
+
+# %% [markdown]
+# The mean keeps what all views agree on and averages out what hangs on how a galaxy happens to lie. The
+# cross-entropy of the mean is never larger than the mean of the eight cross-entropies (Jensen's inequality); for the error there is no
+# such promise.
+#
+# ## 10 · Views and parts
+#
+# In 2014 a competition asked for what the volunteers of Galaxy Zoo had said about 80 000 galaxies. The winner, Sander
+# Dieleman (Dieleman et al. 2015), went a step further and built the views *into* the network. From each image he took views:
+# the image and its copy turned by 45°, each also mirrored. From each view four overlapping **parts**, the corners, each turned such that
+# the middle of the galaxy lies in the same corner of the part. Sixteen small pictures, all seen by the same convolutional layers; what
+# these found went together into dense layers. At test time he averaged over 60 changed versions of each galaxy, and over 17 networks.
+
+# %% exercise="9.9"
+# Exercise 9.9
+def parts(image, size):
+    """The four corners of an image, turned so that the image's middle is nearest to their lower right corner.
+
+    Parameters
+    ----------
+    image : (height, width, bands) array
+    size : int
+        Side of a part [pixels], at most the height and the width.
+
+    Returns
+    -------
+    (4, size, size, bands) array
+        Of the upper left, upper right, lower right and lower left corner. The first is not turned.
+
+    Example
+    -------
+    One band, size 1: parts(np.array([[[1], [2]], [[3], [4]]]), 1).ravel() is [1, 2, 4, 3].
+    """
+    ### BEGIN SOLUTION
+    corners = [image[:size, :size], image[:size, -size:], image[-size:, -size:], image[-size:, :size]]
+    return np.stack([np.rot90(corner, k) for k, corner in enumerate(corners)])
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.9", parts)
+
+# %%
+stamp = np.arcsinh(data.test.images[large_spiral])
+four_views = [view[:, ::step] for view in (stamp, moved_image(stamp, angle=45)) for step in (1, -1)]
+names = ("the image", "mirrored", "turned by 45°", "turned by 45°, mirrored")
+pictures, titles = [], []
+for name, view in zip(names, four_views, strict=True):
+    pictures += [view[..., 1], *parts(view, 42)[..., 1]]
+    titles += [name, "upper left", "upper right", "lower right", "lower left"]
+plotting.gallery(pictures, titles, columns=5, size=1.6);
+
+# %% [markdown]
+# *Figure: four views of the spiral and the four parts of each, of 42 of 64 pixels.* In every part the middle of the galaxy is at the
+# lower right. So whatever the network learns about the way from the middle outwards, it learns sixteen times.
+#
+# ## 11 · Invariance inside
+#
+# Augmentation *asks* a network to be invariant. One can also build it such that it *has* to be. Call the network on all eight views and
+# average inside the model: that is test-time averaging as an architecture, and it holds before training, during it and after. (One can go
+# further and make every layer **equivariant**, so that a turned image gives turned feature maps: Cohen & Welling 2016.)
+
+# %% exercise="9.10"
+# Exercise 9.10
+def invariant(network):
+    """A model that gives the mean of the network's outputs for the eight views of its input.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From square images (n, size, size, bands) to (n, classes).
+
+    Returns
+    -------
+    keras.Model
+        Of the same input and output, with the network's own weights and no others.
+
+    Example
+    -------
+    invariant(network).count_params() equals network.count_params().
+    """
+    ### BEGIN SOLUTION
+    inputs = keras.Input(network.input_shape[1:])
+    mirrored = keras.ops.flip(inputs, axis=2)
+    views = [keras.ops.rot90(images, k, axes=(1, 2)) for images in (inputs, mirrored) for k in range(4)]
+    return keras.Model(inputs, layers.Average()([network(view) for view in views]))
+    ### END SOLUTION
+
+# %% tags=["nbval-check-output"]
+check("9.10", invariant)
+
+# %% [markdown]
+# Made of a trained network, it is test-time averaging. But it can also be trained as it is, without any augmentation: it could not tell one
+# view from another anyway. A step costs eight times as much, so we take batches of 8 galaxies instead of 32.
+#
+# **Predict:** Is it better than the augmented network? Better than that network with test-time averaging?
+
+# %%
+averaging = invariant(augmented)
+print(f"made of the trained network: error {error(predict(averaging, x_test), y_test):.1%}, as with average_views")
+
+inside_network = train(x_train[:500], y_train[:500], steps=300, batch_size=8, make=lambda: invariant(network()))
+inside_probabilities = predict(inside_network, x_test)
+inside_error = error(inside_probabilities, y_test)
+some_views = np.array([predict(inside_network, [eight_views(image)[k] for image in x_test[:200]]) for k in range(8)])
+largest_change = np.abs(some_views - some_views[0]).max()
+print(f"trained as it is: error {inside_error:.1%}; largest change of a probability under the eight views {largest_change:.0e}")
+
+# %%
+sensitivity({"no augmentation": plain, "eight views": augmented, "average inside": inside_network})
+
+# %% [markdown]
+# *Figure: sensitivity of the plain, the augmented and the averaging network.* READING
+#
+# ## 12 · The real sky
+#
+# The galaxies of the Hubble picture have no labels, as in lab 03, and nobody can say who is right. But a galaxy that is turned should
+# keep its class, and *that* can be measured without a single label.
+#
+# **Predict:** Are the networks steadier on real galaxies than on simulated ones, or less? Does the augmentation on *simulated* galaxies help on
+# real ones?
+
+# %%
+hubble = datasets.load("hubble")
+x_hubble = prepared(hubble.test.images)
+
+
+def keeps_its_class(model, images):
+    """Share of the galaxies that get the same class in all eight views."""
+    classes = [predict(model, [eight_views(image)[k] for image in images]).argmax(axis=1) for k in range(8)]
+    return np.mean(np.all(np.array(classes) == classes[0], axis=0))
+
+
+steady = {}
+for name, model in (("no augmentation", plain), ("eight views", augmented), ("average inside", inside_network)):
+    steady[name] = keeps_its_class(model, x_test[:500]), keeps_its_class(model, x_hubble)
+plotting.pairs(steady, ("simulated", f"Hubble, {len(x_hubble)} galaxies"), "share that keeps its class in all eight views")
+
+# %% [markdown]
+# *Figure: share of the galaxies that keep their class in all eight views, simulated and real.* READING
+
+# %%
+classes = {name: np.array([predict(model, [eight_views(i)[k] for i in x_hubble]).argmax(axis=1) for k in range(8)]) for name, model in (("plain", plain), ("augmented", augmented))}
+votes = {name: np.array([np.bincount(column, minlength=n_classes) for column in c.T]) for name, c in classes.items()}
+restless = np.argsort(votes["plain"].max(axis=1), kind="stable")[:8]
+
+
+def in_words(counts):
+    return ", ".join(f"{data.class_names[k]} {counts[k]}" for k in np.argsort(-counts) if counts[k])
+
+
+plotting.gallery(
+    sky.colour(hubble.test.images[restless]),
+    [f"{in_words(votes['plain'][i])}\n→ {in_words(votes['augmented'][i])}" for i in restless],
+    columns=4,
+    size=2.3,
+);
+
+# %% [markdown]
+# *Figure: the real galaxies on which the plain network is least steady: how many of the eight views got which class, from the plain network
+# and (→) from the augmented one.* Steady is not the same as right. A network that calls everything a spiral is perfectly invariant. Whether it is right on the real sky, only
+# labels there can tell (lab 10).
+#
+# ## What you measured
+
+# %%
+results.record(
+    "09",
+    error_without=errors["none", 500],
+    error_with=errors["eight views", 500],
+    error_ratio=errors["eight views", 500] / errors["none", 500],
+    average_error_ratio=average_errors["eight views"][1] / average_errors["eight views"][0],
+    average_loss_ratio=losses["eight views"][1] / losses["eight views"][0],
+    turn_ratio=turn_change["augmented"] / turn_change["plain"],
+    handedness_mirrored=handedness["labels left as they are"],
+    handedness_followed=handedness["labels that follow"],
+    inside_error=inside_error,
+    invariant_difference=largest_change,
+)
+results.table("09")
+
+# %%
+lab.progress()
+
+# %% [markdown]
+# **Take with you**
+#
+# - Invariance can be bought with data: views of what you have are labels for nothing, and the fewer labels, the more they are worth.
+# - Eight views of a square are exact. Everything else interpolates: about which middle, with which border, with how much of
+#   the noise left?
+# - Ask of every change whether the label follows. Split first; leave validation and test images as they are; average over views at the end.
+#
+# **Where to go on:** lab 10 reuses a network that has learnt from other images, the other way to live with few labels.
+#
+# **Stretch tasks**
+#
+# 1. **Sixteen parts.** Build Dieleman's network: a model with sixteen inputs, or one that cuts the parts itself, one convolutional part for all of
+#    them, `Concatenate`, dense layers. Does it beat `invariant` at equal cost?
+# 2. **Cubic.** Replace the bilinear interpolation by `scipy.ndimage.map_coordinates(order=3)`. How much of the noise's variance is kept?
+# 3. **The same labels, more noise.** Another augmentation for faint galaxies: add noise, or make a galaxy fainter *before* the noise of the sky is
+#    added. What has to be done to the noise that is in the image already?
+# 4. **Magnitudes.** Train a network to measure the magnitude, with zooms whose labels follow, and with zooms whose labels do not.
+# 5. **Equivariant layers.** Write a convolution that applies its kernel in four turns and returns four feature maps. What has the next layer to do
+#    with them, so that a turned image still gives turned maps?
+#
+# **References**
+#
+# - Cohen & Welling 2016, ICML, PMLR 48, 2990: Group equivariant convolutional networks.
+# - Dieleman, Willett & Dambre 2015, MNRAS 450, 1441: Rotation-invariant convolutional neural networks for galaxy morphology prediction.
+# - Simard, Steinkraus & Platt 2003, ICDAR, 958: Best practices for convolutional neural networks applied to visual document analysis.
