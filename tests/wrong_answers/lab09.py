@@ -303,7 +303,7 @@ MAGNITUDE = "the magnitude is that of the zoomed picture, at constant surface br
 RADIUS = "the radius grows with the zoom"
 
 
-def _moved(position_angle, winding, magnitude, radius, mirror, angle, zoom, **wrong_part):
+def _moved(position_angle, winding, magnitude, radius, mirror, angle, zoom, /, **wrong_part):
     right = {
         "position_angle": (np.where(mirror, 180 - position_angle, position_angle) + angle) % 180,
         "winding": np.where(mirror, -winding, winding),
