@@ -869,7 +869,7 @@ class AverageViews(Exercise):
                 ),
                 "These are the turns alone: the mirrored views are missing.": predictions[:4].mean(axis=0),
                 "This is the prediction for the images as they are.": predictions[0],
-                "Here are four of the eight views: mirroring rows, columns and both makes no quarter turn.": predictions[
+                "The quarter turns are missing: mirroring rows, columns and both gives four views.": predictions[
                     [0, 2, 4, 6]
                 ].mean(axis=0),
                 "This is the largest probability of the eight views: take the mean.": predictions.max(axis=0),
