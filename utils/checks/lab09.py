@@ -15,6 +15,11 @@ CLAIMS = {
     ),
     "error_without": Claim("Test error at 500 labels without augmentation", None, SHARE),
     "error_with": Claim("Test error at 500 labels with flips and quarter turns", None, SHARE),
+    "interpolation_ratio": Claim(
+        "Error of a network trained on interpolated images, on images as they are divided by on interpolated ones",
+        ">= 1.2",
+        POSITIVE,
+    ),
     "average_loss_ratio": Claim(
         "Cross-entropy of the augmented network on the test set, averaged over eight views divided by one view",
         "<= 0.95",
