@@ -81,26 +81,27 @@ print(f"labels to learn from: 500 (up to {len(y_train)} later); to validate: {le
 
 
 # %% [markdown]
-# `train` makes a new network and trains it for a number of **steps**, one batch of 32 galaxies each. All networks of this
+# `train` makes a new network and trains it for a number of **steps**, one batch of 16 galaxies each. All networks of this
 # lab see the same galaxies in the same order; what differs is whether `augment` does something to the images on the
 # way. The learning rate sinks to 0 along half a cosine, and everything was fixed before anyone looked at the test set.
 
 # %%
 def network(n_outputs=n_classes):
-    """Three blocks of convolution and pooling, dropout, and a probability for each class."""
+    """Three blocks of convolution, batch normalisation (lab 07), ReLU and pooling; a probability for each class."""
     x = inputs = keras.Input((32, 32, 3))
     for filters in (8, 24, 48):
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal")(x)
-        x = layers.MaxPooling2D(2)(x)
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.MaxPooling2D(2)(layers.ReLU()(x))
     x = layers.Dropout(0.25)(layers.Flatten()(x))
     return keras.Model(inputs, layers.Dense(n_outputs, activation="softmax")(x))
 
 
-def train(images, labels, augment=None, steps=400, batch_size=32, make=network):
+def train(images, labels, augment=None, steps=400, batch_size=16, make=network):
     """A network, trained on images that `augment(images, rng)` changes in every batch."""
     keras.utils.set_random_seed(lab.seed)
     model = make()
-    rate = keras.optimizers.schedules.CosineDecay(0.003, steps)
+    rate = keras.optimizers.schedules.CosineDecay(0.01, steps)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
     rng = np.random.default_rng([lab.seed, 9])
     for chosen in compare.batches(len(labels), batch_size, steps, seed=lab.seed):
@@ -260,6 +261,7 @@ check("9.1", eight_views)
 
 # %%
 face_on = data.test.truth["radius_arcsec"] * data.test.truth["axis_ratio"] * (y_test == 1) * (data.test.truth["magnitude"] < 18.5)
+face_on *= np.hypot(data.test.truth["x_arcsec"], data.test.truth["y_arcsec"]) < 0.4  # in the middle of its stamp
 large_spiral = np.argmax(face_on)
 views = eight_views(data.test.images[large_spiral])
 plotting.gallery(
@@ -733,7 +735,6 @@ for model in (outside, inside):
 few = slice(0, 500)
 for name, model, source in (
     ("views in the pipeline", outside, (TrainingBatches(x_train[few], y_train[few], 32, augment, lab.seed), None)),
-    ("any angle in the pipeline", outside, (TrainingBatches(x_train[few], y_train[few], 32, any_angle, lab.seed), None)),
     ("any angle by layers inside", inside, (x_train[few], y_train[few])),
     ("none", outside, (x_train[few], y_train[few])),
 ):
@@ -842,7 +843,7 @@ print(f"mean over all turns: {turn_change['plain']:.3f} without, {turn_change['a
 # **Predict** the accuracy of each.
 
 # %%
-n_spirals, n_learn = 800, 200
+n_spirals, n_learn = 600, 200
 rng = np.random.default_rng([lab.seed, 5])
 spiral_truth = sky.draw_galaxies(n_spirals, rng, kinds="spiral", magnitude=(17, 19.5))
 x_spirals = prepared(sky.render(spiral_truth, data.survey, 64, rng))
@@ -855,7 +856,7 @@ def handedness_network(follow):
     model = network(n_outputs=2)
     model.compile(keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
     rng = np.random.default_rng([lab.seed, 6])
-    for chosen in compare.batches(n_learn, 32, 100, seed=lab.seed):
+    for chosen in compare.batches(n_learn, 32, 80, seed=lab.seed):
         images, labels = x_spirals[chosen], winding[chosen]
         if follow is not None:
             mirror = rng.integers(2, size=len(images))
@@ -870,7 +871,7 @@ handedness = {}
 for name, follow in (("no augmentation", None), ("labels left as they are", False), ("labels that follow", True)):
     answers = predict(handedness_network(follow), x_spirals[n_learn:]).argmax(axis=1)
     handedness[name] = np.mean(answers == winding[n_learn:])
-plotting.bars(handedness, "accuracy on 600 other spirals", baseline=("tossing a coin", 0.5));
+plotting.bars(handedness, "accuracy on 400 other spirals", baseline=("tossing a coin", 0.5));
 
 # %% [markdown]
 # *Figure: accuracy for the sense of winding, for three ways to train on 200 spirals.* With the mirror and the old label, the
@@ -1037,26 +1038,29 @@ check("9.10", invariant)
 
 # %% [markdown]
 # Made of a trained network, it is test-time averaging. But it can also be trained as it is, without any augmentation: it could not tell one
-# view from another anyway. A step costs eight times as much, so we take batches of 8 galaxies instead of 32.
+# view from another anyway. A step costs eight times as much, so we take batches of 8 galaxies instead of 16.
 #
 # **Predict:** Is it better than the augmented network? Better than that network with test-time averaging?
 
 # %%
-averaging = invariant(augmented)
-print(f"made of the trained network: error {error(predict(averaging, x_test), y_test):.1%}, as with average_views")
+made_of_trained = predict(invariant(augmented), x_test[:100])
+print(f"made of the trained network: it differs from average_views by {np.abs(made_of_trained - averaged['eight views'][:100]).max():.0e}")
 
-inside_network = train(x_train[:500], y_train[:500], steps=250, batch_size=8, make=lambda: invariant(network()))
+inside_network = train(x_train[:500], y_train[:500], steps=200, batch_size=8, make=lambda: invariant(network()))
 inside_probabilities = predict(inside_network, x_test)
 inside_error = error(inside_probabilities, y_test)
-some_views = np.array([predict(inside_network, views) for views in zip(*map(eight_views, x_test[:200]), strict=True)])
+some_views = np.array([predict(inside_network, views) for views in zip(*map(eight_views, x_test[:50]), strict=True)])
 largest_change = np.abs(some_views - some_views[0]).max()
 print(f"trained as it is: error {inside_error:.1%}; largest change of a probability under the eight views {largest_change:.0e}")
 
 # %%
-sensitivity({"no augmentation": plain, "eight views": augmented, "average inside": inside_network})
+for name, model in (("no augmentation", plain), ("eight views", augmented), ("average inside", inside_network)):
+    quarter, slanted = mean_change(model, moved_images["turned by [degrees]"][4], moved_images["turned by [degrees]"][2])
+    print(f"{name:15s} change of the probabilities when turned by 90° {quarter:.3f}, by 45° {slanted:.3f}")
+print(f"(not moved but in another night, no augmentation: {noise_change:.3f})")
 
 # %% [markdown]
-# *Figure: sensitivity of the plain, the augmented and the averaging network.* READING
+# READING
 #
 # ## 12 · The real sky
 #
@@ -1077,7 +1081,7 @@ def classes_by_view(model, images):
 
 
 steady, hubble_classes = {}, {}
-for name, model in (("no augmentation", plain), ("eight views", augmented), ("average inside", inside_network)):
+for name, model in (("no augmentation", plain), ("eight views", augmented)):
     simulated, hubble_classes[name] = classes_by_view(model, x_test[:300]), classes_by_view(model, x_hubble)
     steady[name] = [np.mean(np.all(classes == classes[0], axis=0)) for classes in (simulated, hubble_classes[name])]
 plotting.pairs(steady, ("simulated", f"Hubble, {len(x_hubble)} galaxies"), "share that keeps its class in all eight views")
