@@ -51,12 +51,12 @@ from utils.checks import check, hint, reference, solution
 # pixels: the class is **invariant** under these changes. You know that. Does a network?
 #
 # We take a small network of lab 03's kind and a *small* training set: 500 galaxies. Labels are expensive, for people
-# have to look; the other numbers of labels come later. The images are binned to 32 × 32 pixels, stretched by arcsinh, and
-# divided by the spread of each band in those 500 images. This time no mean is subtracted: so the empty sky stays at 0,
-# and we can fill in a 0 where an image has no data.
+# have to look; the other numbers of labels come later. The images are binned to 32 × 32 pixels, stretched by arcsinh,
+# and divided by the spread of each band in those 500 images. This time no mean is subtracted: so the empty sky stays at
+# 0, and we can fill in a 0 where an image has no data.
 
 # %%
-data = datasets.load("morphology", n_train=2000, n_validation=500, n_test=3000, seed=lab.seed)
+data = datasets.load("morphology", n_train=2000, n_validation=500, n_test=2000, seed=lab.seed)
 n_classes = len(data.class_names)
 
 
@@ -81,28 +81,28 @@ print(f"labels to learn from: 500 (up to {len(y_train)} later); to validate: {le
 
 
 # %% [markdown]
-# `train` makes a new network and trains it for a number of **steps**, one batch of 16 galaxies each. All networks of this
-# lab see the same galaxies in the same order; what differs is whether `augment` does something to the images on the
-# way. The learning rate sinks to 0 along half a cosine, and everything was fixed before anyone looked at the test set.
+# `train` makes a new network and trains it for a number of **steps**, one batch of 16 galaxies each. All networks of
+# this lab see the same galaxies in the same order; what differs is whether `augment` does something to the images on
+# the way. The learning rate sinks to 0 along half a cosine, and everything was fixed before anyone looked at the test
+# set.
 
 # %%
 def network(n_outputs=n_classes):
-    """Three blocks of convolution, batch normalisation (lab 07), ReLU and pooling; a probability for each class."""
+    """Three blocks of convolution and pooling, dropout, and a probability for each class."""
     x = inputs = keras.Input((32, 32, 3))
     for filters in (8, 24, 48):
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-        x = layers.BatchNormalization(momentum=0.9)(x)
-        x = layers.MaxPooling2D(2)(layers.ReLU()(x))
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal")(x)
+        x = layers.MaxPooling2D(2)(x)
     x = layers.Dropout(0.25)(layers.Flatten()(x))
     return keras.Model(inputs, layers.Dense(n_outputs, activation="softmax")(x))
 
 
-def train(images, labels, augment=None, steps=400, batch_size=16, make=network):
+def train(images, labels, augment=None, steps=800, rate=0.004, batch_size=16, make=network):
     """A network, trained on images that `augment(images, rng)` changes in every batch."""
     keras.utils.set_random_seed(lab.seed)
     model = make()
-    rate = keras.optimizers.schedules.CosineDecay(0.01, steps)
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
+    sinking = keras.optimizers.schedules.CosineDecay(rate, steps)
+    model.compile(keras.optimizers.Adam(sinking), "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
     rng = np.random.default_rng([lab.seed, 9])
     for chosen in compare.batches(len(labels), batch_size, steps, seed=lab.seed):
         batch = images[chosen] if augment is None else augment(images[chosen], rng)
@@ -152,9 +152,9 @@ plotting.gallery(
 );
 
 # %% [markdown]
-# *Figure: one galaxy of the test set, turned on the sky in steps of 30°, each time with new noise; above each picture the
-# class that the network gives it and the probability.* We chose the galaxy whose answers scatter most, so most galaxies are
-# steadier. Still: nothing about the galaxy has changed.
+# *Figure: one galaxy of the test set, turned on the sky in steps of 30°, each time with new noise; above each picture
+# the class that the network gives it and the probability.* We chose the galaxy whose answers scatter most, so most
+# galaxies are steadier. Still: nothing about the galaxy has changed.
 #
 # ## 2 · How sensitive is it?
 #
@@ -162,9 +162,9 @@ plotting.gallery(
 #
 # $$\text{change} = \tfrac12 \sum_k |p_k - p'_k|,$$
 #
-# the probability that is taken away from one class and given to others: 0 if nothing happens, 1 if the network goes from
-# sure of one class to sure of another. Below it is averaged over 120 test galaxies that are turned, shifted and zoomed on
-# the sky. (A zoom at constant surface brightness is what you get when a galaxy is nearer.)
+# the probability that is taken away from one class and given to others: 0 if nothing happens, 1 if the network goes
+# from sure of one class to sure of another. Below it is averaged over 120 test galaxies that are turned, shifted and
+# zoomed on the sky. (A zoom at constant surface brightness is what you get when a galaxy is nearer.)
 #
 # **Predict:** Even a galaxy that is not moved at all will not get exactly the same answer twice. Why not? Which of the
 # three will do most harm? The network pools three times.
@@ -215,20 +215,20 @@ mirrored_change, noise_change = mean_change(plain, photographed(20, mirror=True)
 print(f"change of the probabilities: mirrored {mirrored_change:.3f}, not moved but in another night {noise_change:.3f}")
 
 # %% [markdown]
-# *Figure: mean change of the probabilities against turn, shift and zoom; at 0°, 0 pixels and a zoom of 1 nothing but the
-# noise is new.* The noise alone moves the answers, as galaxies at the limit of the survey are hard to tell. That is the
-# floor. Everything above it comes from moving the galaxy. A small turn does as much as a large one: the
-# network has no idea of turns at all. A shift by a pixel or two costs little, which is what pooling is good for. A zoom is
-# another matter: a larger galaxy is also a brighter one, and brightness *is* evidence.
+# *Figure: mean change of the probabilities against turn, shift and zoom; at 0°, 0 pixels and a zoom of 1 nothing but
+# the noise is new.* The noise alone moves the answers, as galaxies at the limit of the survey are hard to tell. That is
+# the floor. Everything above it comes from moving the galaxy. A small turn does as much as a large one: the network has
+# no idea of turns at all. A shift by a pixel or two costs little, which is what pooling is good for. A zoom is another
+# matter: a larger galaxy is also a brighter one, and brightness *is* evidence.
 #
 # ## 3 · Eight views for free
 #
-# We could collect more labels, or make more of those we have: show the network every labelled galaxy in many versions, all
-# with the same label. This is **data augmentation**. It tells the network what does not matter.
+# We could collect more labels, or make more of those we have: show the network every labelled galaxy in many versions,
+# all with the same label. This is **data augmentation**. It tells the network what does not matter.
 #
 # Some versions cost nothing. A square image can be turned by 0°, 90°, 180° and 270°, and its mirror image too; that
-# makes eight, and there is no ninth. Mathematicians call these eight the dihedral group of the square. No pixel changes its
-# value, they only change places: no interpolation, no border, no light lost.
+# makes eight, and there is no ninth. Mathematicians call these eight the dihedral group of the square. No pixel changes
+# its value, they only change places: no interpolation, no border, no light lost.
 
 # %% exercise="9.1"
 # Exercise 9.1
@@ -272,16 +272,17 @@ plotting.gallery(
 );
 
 # %% [markdown]
-# *Figure: the eight views of a spiral.* Look at the arms: in the upper row they wind one way, in the lower row the other.
-# Keep that in mind until section 8.
+# *Figure: the eight views of a spiral.* Look at the arms: in the upper row they wind one way, in the lower row the
+# other. Keep that in mind until section 8.
 #
 # ## 4 · Any angle
 #
 # Other turns need more care, and so do zooms and shifts by parts of a pixel. The trick is to go **backwards**. Do not
-# ask where a pixel of the old image goes: the answers would leave holes. Ask for each pixel of the *new* image which place of
-# the old one it comes from. Then look up what is there.
+# ask where a pixel of the old image goes: the answers would leave holes. Ask for each pixel of the *new* image which
+# place of the old one it comes from. Then look up what is there.
 #
-# With the distances $d$ (down) and $r$ (right) from the middle of the image, a counter-clockwise turn by $a$ moves a pixel to
+# With the distances $d$ (down) and $r$ (right) from the middle of the image, a counter-clockwise turn by $a$ moves a
+# pixel to
 #
 # $$d' = d \cos a - r \sin a, \qquad r' = r \cos a + d \sin a .$$
 #
@@ -292,8 +293,8 @@ plotting.gallery(
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# At 1.5, between pixels 1 and 2: $(n - 1) / 2$. Turned about $n/2 = 2$, the image is shifted by up to a pixel, and in another
-# direction for each angle. It is one of the most frequent bugs in code like this, and hard to see.
+# At 1.5, between pixels 1 and 2: $(n - 1) / 2$. Turned about $n/2 = 2$, the image is shifted by up to a pixel, and in
+# another direction for each angle. It is one of the most frequent bugs in code like this, and hard to see.
 #
 # </details>
 
@@ -338,9 +339,9 @@ def places(height, width, angle, zoom, shift):
 check("9.2", places)
 
 # %% [markdown]
-# The places lie between the pixels. **Bilinear interpolation** takes a mean of the four pixels around: along the columns
-# with weights $1 - f$ and $f$, where $f$ is the fraction of a pixel by which the place lies to the right of the left one,
-# and along the rows likewise; the weight of a pixel is the product.
+# The places lie between the pixels. **Bilinear interpolation** takes a mean of the four pixels around: along the
+# columns with weights $1 - f$ and $f$, where $f$ is the fraction of a pixel by which the place lies to the right of the
+# left one, and along the rows likewise; the weight of a pixel is the product.
 #
 # And at the border? Outside there are no data. Zero, the mean of the empty sky, is an honest value there.
 
@@ -381,8 +382,8 @@ check("9.3", interpolate)
 
 # %% [markdown]
 # Two functions, and you can turn, zoom and shift at once, with a single interpolation. Keras has a layer for each:
-# `RandomRotation`, `RandomZoom`, `RandomTranslation`. They turn by a random angle, but one can ask them for a fixed one: the
-# factor is a range, in full turns.
+# `RandomRotation`, `RandomZoom`, `RandomTranslation`. They turn by a random angle, but one can ask them for a fixed
+# one: the factor is a range, in full turns.
 #
 # **Predict:** `RandomZoom(0.25)` zooms by a number between −0.25 and 0.25. Is the galaxy larger or smaller with +0.25?
 
@@ -426,10 +427,10 @@ filled = {mode: by_keras(layers.RandomRotation(turn, fill_mode=mode)) for mode i
 plotting.gallery([picture[..., 1] for picture in filled.values()], list(filled), columns=4, size=2.1);
 
 # %% [markdown]
-# *Figure: what Keras' `RandomRotation` puts where there are no data: 0, the edge pixel repeated, the mirrored image, the
-# other side of the image; "reflect" is the default.* Streaks and mirrored neighbours are things the sky does not have, and a network learns
-# whatever helps, a border too. Best is to cut the stamps larger than needed, move them, and cut out the middle: then
-# there is no border at all. Zero is second best, where zero means empty sky.
+# *Figure: what Keras' `RandomRotation` puts where there are no data: 0, the edge pixel repeated, the mirrored image,
+# the other side of the image; "reflect" is the default.* Streaks and mirrored neighbours are things the sky does not
+# have, and a network learns whatever helps, a border too. Best is to cut the stamps larger than needed, move them, and
+# cut out the middle: then there is no border at all. Zero is second best, where zero means empty sky.
 #
 # ## 5 · What interpolation does to noise
 #
@@ -467,9 +468,9 @@ def kept_variance(rows, columns):
 check("9.4", kept_variance)
 
 # %% [markdown]
-# On average over all fractions $f$ from 0 to 1, one direction keeps $\int_0^1 \big(f^2 + (1 - f)^2\big)\, df = \frac23$, and
-# two keep $\frac49$. A random shift or turn by bilinear interpolation takes more than half of the noise's variance
-# away. Is that so for a turn by 10°?
+# On average over all fractions $f$ from 0 to 1, one direction keeps $\int_0^1 \big(f^2 + (1 - f)^2\big)\, df =
+# \frac23$, and two keep $\frac49$. A random shift or turn by bilinear interpolation takes more than half of the noise's
+# variance away. Is that so for a turn by 10°?
 
 # %%
 angle, side = 10, 64
@@ -493,18 +494,18 @@ figure.colorbar(shown, ax=axes[1:], label="variance (1 before the turn)");
 
 # %% [markdown]
 # *Figure: noise after a turn by 10°; the variance in each pixel, measured over 1500 turned skies; the variance as
-# predicted.* The noise is not only weaker, it has a pattern, a moiré of the old and the new pixel grid, and neighbouring
-# pixels are no longer independent.
+# predicted.* The noise is not only weaker, it has a pattern, a moiré of the old and the new pixel grid, and
+# neighbouring pixels are no longer independent.
 #
-# Why care? The network is tested on images that were *not* interpolated. If it has learnt from smooth images alone, every real
-# one looks odd to it. A measurement of noise, or a detection limit, on a turned image is simply wrong. Three ways out:
-# exact views where they do; finer interpolation (cubic splines keep more); or turn first and bin
-# afterwards, for a mean over 2 × 2 pixels has most of the smoothing in it anyway.
+# Why care? The network is tested on images that were *not* interpolated. If it has learnt from smooth images alone,
+# every real one looks odd to it. A measurement of noise, or a detection limit, on a turned image is simply wrong. Three
+# ways out: exact views where they do; finer interpolation (cubic splines keep more); or turn first and bin afterwards,
+# for a mean over 2 × 2 pixels has most of the smoothing in it anyway.
 #
 # ## 6 · Labels that follow
 #
-# A class stays as it is. Other labels do not. Suppose you want to measure galaxies: their position angle, the sense in which
-# their arms wind, their magnitude, their radius. When the image is moved, the label has to be moved along.
+# A class stays as it is. Other labels do not. Suppose you want to measure galaxies: their position angle, the sense in
+# which their arms wind, their magnitude, their radius. When the image is moved, the label has to be moved along.
 #
 # First look at what a zoom does to the light.
 
@@ -517,9 +518,9 @@ for zoom in (0.8, 1.0, 1.25):
     print(f"zoom {zoom}: {ratio:.2f} times the light, zoom² = {zoom**2:.2f}, change {-2.5 * np.log10(ratio):+.2f} mag")
 
 # %% [markdown]
-# An interpolated zoom keeps the **surface brightness**: each pixel gets a value that was there before, and there are more
-# bright pixels. So the flux grows with the area (a little less here, where light leaves the window). The picture is that of
-# a nearer galaxy.
+# An interpolated zoom keeps the **surface brightness**: each pixel gets a value that was there before, and there are
+# more bright pixels. So the flux grows with the area (a little less here, where light leaves the window). The picture
+# is that of a nearer galaxy.
 
 # %% exercise="9.5"
 # Exercise 9.5
@@ -570,23 +571,24 @@ check("9.5", moved_labels)
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# That the light in the image is not the magnitude: with zooms of ±20 % the flux is wrong by up to 0.4 mag in either direction while the
-# label stays. Its predictions scatter accordingly and shrink towards the mean. Divide the image by zoom² to keep the flux (and
-# mind that the noise is divided as well), or move the label.
+# That the light in the image is not the magnitude: with zooms of ±20 % the flux is wrong by up to 0.4 mag in either
+# direction while the label stays. Its predictions scatter accordingly and shrink towards the mean. Divide the image by
+# zoom² to keep the flux (and mind that the noise is divided as well), or move the label.
 #
-# A redshift follows from colours, which a zoom leaves alone, but also from apparent size and brightness. A zoomed galaxy
-# with the old redshift is a galaxy that there need not be. Turns and mirrors are safe.
+# A redshift follows from colours, which a zoom leaves alone, but also from apparent size and brightness. A zoomed
+# galaxy with the old redshift is a galaxy that there need not be. Turns and mirrors are safe.
 #
 # </details>
 
 # %% [markdown]
-# Turns and mirrors leave the light alone and are safe for photometry. A zoom is not: either move the label, or divide the image by
-# zoom² (and the noise is divided along).
+# Turns and mirrors leave the light alone and are safe for photometry. A zoom is not: either move the label, or divide
+# the image by zoom² (and the noise is divided along).
 #
 # ## 7 · A new view in every epoch
 #
-# We could make the eight views once and train on 4000 images instead of 500. Better is to draw: each time a galaxy comes up, it
-# comes in a random view. The training set stays small in memory, and it works as well for changes of which there are infinitely many.
+# We could make the eight views once and train on 4000 images instead of 500. Better is to draw: each time a galaxy
+# comes up, it comes in a random view. The training set stays small in memory, and it works as well for changes of which
+# there are infinitely many.
 
 # %% exercise="9.6"
 # Exercise 9.6
@@ -626,11 +628,11 @@ drawn = [augment(data.test.images[some], rng) for _ in range(3)]
 plotting.gallery([sky.colour(image, data.survey) for batch in drawn for image in batch], columns=4, size=1.6);
 
 # %% [markdown]
-# *Figure: a batch of four galaxies in three epochs.* Each galaxy draws for itself. Were the whole batch turned alike, every
-# step would push the network towards one direction, and the next step towards another.
+# *Figure: a batch of four galaxies in three epochs.* Each galaxy draws for itself. Were the whole batch turned alike,
+# every step would push the network towards one direction, and the next step towards another.
 #
-# Keras trains from such a pipeline when it has the shape of a `keras.utils.PyDataset`: an object that says how many batches
-# there are and hands out batch number `index`. Then `model.fit(batches)` is all.
+# Keras trains from such a pipeline when it has the shape of a `keras.utils.PyDataset`: an object that says how many
+# batches there are and hands out batch number `index`. Then `model.fit(batches)` is all.
 
 # %% exercise="9.7"
 # Exercise 9.7
@@ -688,8 +690,8 @@ check("9.7", TrainingBatches)
 # - **An epoch has n / batch size steps.** `steps_per_epoch=batch_size`, as a much-copied notebook has it, shows 32 batches a
 #   turn, however many galaxies there are.
 #
-# The other way to augment is with layers inside the model: `RandomFlip` and `RandomRotation` work in training and do nothing at
-# inference. That travels with the model, and runs on a GPU. What does it cost here?
+# The other way to augment is with layers inside the model: `RandomFlip` and `RandomRotation` work in training and do
+# nothing at inference. That travels with the model, and runs on a GPU. What does it cost here?
 
 # %%
 def any_angle(images, rng):
@@ -745,26 +747,26 @@ for name, model, source in (
     print(f"{name:28s} {1000 * (time.perf_counter() - started) / 16:5.1f} ms for each of the 16 steps")
 
 # %% [markdown]
-# The exact views are nearly free. Turns by any angle cost more than the training itself of so small a network, in NumPy or
-# as Keras layers. On a GPU it is the other way round: there the network is fast, and layers inside the model keep it from
-# waiting for the CPU. So measure.
+# The exact views are nearly free. Turns by any angle cost more than the training itself of so small a network, in NumPy
+# or as Keras layers. On a GPU it is the other way round: there the network is fast, and layers inside the model keep it
+# from waiting for the CPU. So measure.
 #
 # ### What is it worth?
 #
-# Now the experiment of this lab. Networks are trained on 100, 500 and 2000 labels, each without augmentation and with the
-# eight views; same galaxies, same number of steps; and
-# one network on 500 labels with turns by any angle.
+# Now the experiment of this lab. Networks are trained on 100, 500 and 2000 labels, each without augmentation and with
+# the eight views; same galaxies, same number of steps; and one network on 500 labels with turns by any angle.
 #
-# **Predict:** Where does augmentation help most? By how much would you have to enlarge the training set for the same gain?
+# **Predict:** Where does augmentation help most? By how much would you have to enlarge the training set for the same
+# gain?
 
 # %%
-label_counts = {100: 200, 500: 400, 2000: 400}  # labels -> steps
+label_counts = {100: 300, 500: 800, 2000: 800}  # labels -> steps
 models = {("none", 500): plain}
 for n, steps in label_counts.items():
     if n != 500:
         models["none", n] = train(x_train[:n], y_train[:n], steps=steps)
     models["eight views", n] = train(x_train[:n], y_train[:n], augment, steps=steps)
-models["any angle", 500] = train(x_train[:500], y_train[:500], any_angle)
+models["any angle", 500] = train(x_train[:500], y_train[:500], any_angle, steps=500)  # its steps are dear
 
 probabilities = {key: predict(model, x_test) for key, model in models.items()}
 errors = {key: error(p, y_test) for key, p in probabilities.items()}
@@ -786,20 +788,23 @@ axis.minorticks_off()
 axis.legend(title="augmentation");
 
 # %% [markdown]
-# *Figure: error on 3000 test galaxies against the number of labels, without augmentation and with two kinds; 68 % intervals
-# of the test set.* READING
+# *Figure: error on 2000 test galaxies against the number of labels, without augmentation and with two kinds; 68 %
+# intervals, from the number of test galaxies alone.* With the eight views, 500 labels do about as well as 2000 without.
+# With 100 labels the gain is large too, but no view replaces a kind of galaxy that the network has never met. With many
+# labels the two lines come together: then the training set itself shows galaxies from all sides. (Every point is one
+# training; another seed moves the lines, not their order.)
 #
-# But what is this? Turns by any angle, with shifts and zooms on top, should teach the network *more* invariance. They have
-# taught it less than the eight views.
+# But what is this? Turns by any angle, with shifts and zooms on top, should teach the network *more* invariance. It has
+# had fewer steps, as these are dear, but that is hardly all.
 #
-# **Think:** What differs between the images that this network was trained on and those that it is tested on? How would you
-# find out?
+# **Think:** What differs between the images that this network was trained on and those that it is tested on? How would
+# you find out?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# Every training image was interpolated, and has lost more than half of the variance of its noise. The test images are as they came from
-# the telescope. To find out, interpolate the test images too.
+# Every training image was interpolated, and has lost more than half of the variance of its noise. The test images are
+# as they came from the telescope. To find out, interpolate the test images too.
 #
 # </details>
 
@@ -809,14 +814,17 @@ crossed = {
     f"trained with {name}": (errors[name, 500], error(predict(models[name, 500], interpolated), y_test))
     for name in ("none", "eight views", "any angle")
 }
+print({name: [f"{value:.1%}" for value in both] for name, both in crossed.items()})
 plotting.pairs(crossed, ("test images as they are", "test images interpolated"), "error, 500 labels")
 
 # %% [markdown]
-# *Figure: test error of three networks on the test images, and on the same images turned by any angle with bilinear
-# interpolation.* There it is: section 5. The network of the turned images is good at turned images, and poor at real ones, whose noise is
-# rougher than anything it has learnt from; the other two are lost on smooth ones. It is not the turning. The interpolation has made
-# another telescope of ours. So an augmentation has to keep the images what they are: exact views first; if you interpolate,
-# do it on finer pixels than you need and bin afterwards, or do to the test images what you did to the training images.
+# *Figure: test error of three networks on the test images, and on the same images after `any_angle` with its bilinear
+# interpolation.* There it is: section 5. The network with the eight views, the best of all on images as they are, errs
+# two or three times as often on interpolated ones, although nothing about the galaxies has changed that matters. The
+# network that has learnt from interpolated images is no worse on these than on real ones, more often better. The
+# interpolation has made another telescope of ours. So an augmentation has to keep the images what they are. Exact views
+# first. If you must interpolate: on finer pixels than you need, and bin afterwards; or do to the test images what you
+# did to the training images.
 #
 # Did the network become what we wanted, insensitive to turns?
 
@@ -829,12 +837,15 @@ turn_change = {name: mean_change(model, *turned).mean() for name, model in (("pl
 print(f"mean over all turns: {turn_change['plain']:.3f} without, {turn_change['augmented']:.3f} with the eight views")
 
 # %% [markdown]
-# *Figure: the curves of section 2 for three networks with 500 labels.* READING
+# *Figure: the curves of section 2 for three networks with 500 labels.* The curve against the turn has come down and is
+# flatter, also at angles between the quarter turns that the network was never shown. The shift and the zoom have gained
+# little or nothing from turns and mirrors: a network learns the invariance that you show it.
 #
 # ## 8 · What must not be augmented
 #
 # Do spiral galaxies in the universe wind more often one way than the other? People have counted; the answer needs a
-# classifier that tells the two apart. So a new task: bright spirals, 200 of them with the label 0 or 1 for the sense of winding. Three networks:
+# classifier that tells the two apart. So a new task: bright spirals, 200 of them with the label 0 or 1 for the sense of
+# winding. Three networks:
 #
 # - no augmentation,
 # - the eight views, labels left as they are,
@@ -874,18 +885,18 @@ for name, follow in (("no augmentation", None), ("labels left as they are", Fals
 plotting.bars(handedness, "accuracy on 400 other spirals", baseline=("tossing a coin", 0.5));
 
 # %% [markdown]
-# *Figure: accuracy for the sense of winding, for three ways to train on 200 spirals.* With the mirror and the old label, the
-# network sees each spiral as often with the right label as with the wrong one, and learns nothing: it tosses a coin. The
-# loss would have told you nothing but that the task is hard. With labels that follow, the mirror is a gain.
+# *Figure: accuracy for the sense of winding, for three ways to train on 200 spirals.* With the mirror and the old
+# label, the network sees each spiral as often with the right label as with the wrong one, and learns nothing: it tosses
+# a coin. The loss would have told you nothing but that the task is hard. With labels that follow, the mirror is a gain.
 #
 # Ask of every change, before you use it: *does the label know about it?* Parity for the winding, flux for photometry,
 # position angles for weak lensing, "6" and "9" for digits.
 #
 # ## 9 · Eight opinions are better than one
 #
-# The augmented network still changes its mind a little when a galaxy is turned. Then let it vote: show it all eight views of
-# a test galaxy and average the probabilities. This is **test-time averaging** (or test-time augmentation). No training is
-# needed, only eight times the computing.
+# The augmented network still changes its mind a little when a galaxy is turned. Then let it vote: show it all eight
+# views of a test galaxy and average the probabilities. This is **test-time averaging** (or test-time augmentation). No
+# training is needed, only eight times the computing.
 
 # %% exercise="9.8"
 # Exercise 9.8
@@ -932,32 +943,35 @@ for name in ("none", "eight views"):
 plotting.pairs(average_errors, ("one view", "mean of eight views"), "error on the test set, 500 labels")
 
 # %% [markdown]
-# *Figure: test error of two networks with 500 labels, from one view and from the mean of eight.* READING
+# *Figure: test error of two networks with 500 labels, from one view and from the mean of eight.* Both gain, the plain
+# network in points the most: it has most to average out. Even so, it does not catch up with the augmented one, which
+# has learnt from the views and not only listened to them.
 #
 # **Think:** Why does the average of eight answers of the *same* network do better than one of them?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# The answer to one view is the answer to the galaxy plus something that hangs on how it happens to lie, and which has nothing
-# to do with its class. The mean over the views keeps the first and averages out the second: the same argument as for
-# eight exposures. The less invariant a network is, the more there is to average out. The cross-entropy gains by
+# The answer to one view is the answer to the galaxy plus something that hangs on how it happens to lie, and which has
+# nothing to do with its class. The mean over the views keeps the first and averages out the second: the same argument
+# as for eight exposures. The less invariant a network is, the more there is to average out. The cross-entropy gains by
 # Jensen's inequality in any case: $-\ln$ of a mean is at most the mean of $-\ln$; the error has no such guarantee.
 #
 # </details>
 
 # %% [markdown]
-# The mean keeps what all views agree on and averages out what hangs on how a galaxy happens to lie. The
-# cross-entropy of the mean is never larger than the mean of the eight cross-entropies (Jensen's inequality); for the error there is no
-# such promise.
+# The mean keeps what all views agree on and averages out what hangs on how a galaxy happens to lie. The cross-entropy
+# of the mean is never larger than the mean of the eight cross-entropies (Jensen's inequality); for the error there is
+# no such promise.
 #
 # ## 10 · Views and parts
 #
 # In 2014 a competition asked for what the volunteers of Galaxy Zoo had said about 80 000 galaxies. The winner, Sander
-# Dieleman (Dieleman et al. 2015), went a step further and built the views *into* the network. From each image he took views:
-# the image and its copy turned by 45°, each also mirrored. From each view four overlapping **parts**, the corners, each turned such that
-# the middle of the galaxy lies in the same corner of the part. Sixteen small pictures, all seen by the same convolutional layers; what
-# these found went together into dense layers. At test time he averaged over 60 changed versions of each galaxy, and over 17 networks.
+# Dieleman (Dieleman et al. 2015), went a step further and built the views *into* the network. From each image he took
+# views: the image and its copy turned by 45°, each also mirrored. From each view four overlapping **parts**, the
+# corners, each turned such that the middle of the galaxy lies in the same corner of the part. Sixteen small pictures,
+# all seen by the same convolutional layers; what these found went together into dense layers. At test time he averaged
+# over 60 changed versions of each galaxy, and over 17 networks.
 
 # %% exercise="9.9"
 # Exercise 9.9
@@ -998,14 +1012,16 @@ for name, view in zip(names, four_views, strict=True):
 plotting.gallery(pictures, titles, columns=5, size=1.6);
 
 # %% [markdown]
-# *Figure: four views of the spiral and the four parts of each, of 42 of 64 pixels.* In every part the middle of the galaxy is at the
-# lower right. So whatever the network learns about the way from the middle outwards, it learns sixteen times.
+# *Figure: four views of the spiral and the four parts of each, of 42 of 64 pixels.* In every part the middle of the
+# galaxy is at the lower right. So whatever the network learns about the way from the middle outwards, it learns sixteen
+# times.
 #
 # ## 11 · Invariance inside
 #
-# Augmentation *asks* a network to be invariant. One can also build it such that it *has* to be. Call the network on all eight views and
-# average inside the model: that is test-time averaging as an architecture, and it holds before training, during it and after. (One can go
-# further and make every layer **equivariant**, so that a turned image gives turned feature maps: Cohen & Welling 2016.)
+# Augmentation *asks* a network to be invariant. One can also build it such that it *has* to be. Call the network on all
+# eight views and average inside the model: that is test-time averaging as an architecture, and it holds before
+# training, during it and after. (One can go further and make every layer **equivariant**, so that a turned image gives
+# turned feature maps: Cohen & Welling 2016.)
 
 # %% exercise="9.10"
 # Exercise 9.10
@@ -1037,21 +1053,30 @@ def invariant(network):
 check("9.10", invariant)
 
 # %% [markdown]
-# Made of a trained network, it is test-time averaging. But it can also be trained as it is, without any augmentation: it could not tell one
-# view from another anyway. A step costs eight times as much, so we take batches of 8 galaxies instead of 16.
+# Made of a trained network, it is test-time averaging. But now one can go on and train *through* the average, without
+# any augmentation: a network that gives the same answer to all eight views has nothing to learn from them. A step costs
+# eight times as much, so we do not begin at the beginning: we take a copy of the plain network, put the average around
+# it, and train it for 100 more steps of 8 galaxies, on the same 500 labels.
 #
-# **Predict:** Is it better than the augmented network? Better than that network with test-time averaging?
+# **Predict:** Will it beat the plain network with test-time averaging, from which it starts? And the augmented one?
 
 # %%
-made_of_trained = predict(invariant(augmented), x_test[:100])
-print(f"made of the trained network: it differs from average_views by {np.abs(made_of_trained - averaged['eight views'][:100]).max():.0e}")
+def averaging_network():
+    copy = network()
+    copy.set_weights(plain.get_weights())
+    return invariant(copy)
 
-inside_network = train(x_train[:500], y_train[:500], steps=200, batch_size=8, make=lambda: invariant(network()))
-inside_probabilities = predict(inside_network, x_test)
-inside_error = error(inside_probabilities, y_test)
+
+made = predict(averaging_network(), x_test[:100])
+print(f"before training, the difference to average_views: {np.abs(made - averaged['none'][:100]).max():.0e}")
+
+inside_network = train(x_train[:500], y_train[:500], steps=100, rate=0.002, batch_size=8, make=averaging_network)
+inside_error = error(predict(inside_network, x_test), y_test)
 some_views = np.array([predict(inside_network, views) for views in zip(*map(eight_views, x_test[:50]), strict=True)])
 largest_change = np.abs(some_views - some_views[0]).max()
-print(f"trained as it is: error {inside_error:.1%}; largest change of a probability under the eight views {largest_change:.0e}")
+print(f"plain network {errors['none', 500]:.1%}, with test-time averaging {average_errors['none'][1]:.1%}, ", end="")
+print(f"trained on through the average {inside_error:.1%}")
+print(f"largest change of a probability under the eight views: {largest_change:.0e}")
 
 # %%
 for name, model in (("no augmentation", plain), ("eight views", augmented), ("average inside", inside_network)):
@@ -1060,15 +1085,18 @@ for name, model in (("no augmentation", plain), ("eight views", augmented), ("av
 print(f"(not moved but in another night, no augmentation: {noise_change:.3f})")
 
 # %% [markdown]
-# READING
+# A turn by 90° is one of the views, so nothing but the new noise is left of the change. At 45°, which no view knows of,
+# there is a little more. The average inside has made a better network of the plain one, and without any new label. The
+# augmented network with test-time averaging is the better one still, and was cheaper to train: on small data the two
+# ways of telling a network about a symmetry end not far from each other.
 #
 # ## 12 · The real sky
 #
-# The galaxies of the Hubble picture have no labels, as in lab 03, and nobody can say who is right. But a galaxy that is turned should
-# keep its class, and *that* can be measured without a single label.
+# The galaxies of the Hubble picture have no labels, as in lab 03, and nobody can say who is right. But a galaxy that is
+# turned should keep its class, and *that* can be measured without a single label.
 #
-# **Predict:** Are the networks steadier on real galaxies than on simulated ones, or less? Does the augmentation on *simulated* galaxies help on
-# real ones?
+# **Predict:** Are the networks steadier on real galaxies than on simulated ones, or less? Does the augmentation on
+# *simulated* galaxies help on real ones?
 
 # %%
 hubble = datasets.load("hubble")
@@ -1087,7 +1115,9 @@ for name, model in (("no augmentation", plain), ("eight views", augmented)):
 plotting.pairs(steady, ("simulated", f"Hubble, {len(x_hubble)} galaxies"), "share that keeps its class in all eight views")
 
 # %% [markdown]
-# *Figure: share of the galaxies that keep their class in all eight views, simulated and real.* READING
+# *Figure: share of the galaxies that keep their class in all eight views, simulated and real.* On simulated galaxies
+# the augmented network is much steadier. The real ones are more often steady with either network; for many of them are
+# bright, and networks are sure of them (too sure: lab 03).
 
 # %%
 votes = {
@@ -1109,9 +1139,9 @@ plotting.gallery(
 );
 
 # %% [markdown]
-# *Figure: the real galaxies on which the plain network is least steady: how many of the eight views got which class, from the plain network
-# and (→) from the augmented one.* Steady is not the same as right. A network that calls everything a spiral is perfectly invariant. Whether it is right on the real sky, only
-# labels there can tell (lab 10).
+# *Figure: the real galaxies on which the plain network is least steady: how many of the eight views got which class,
+# from the plain network and (→) from the augmented one.* Steady is not the same as right. A network that calls
+# everything a spiral is perfectly invariant. Whether it is right on the real sky, only labels there can tell (lab 10).
 #
 # ## What you measured
 
@@ -1121,7 +1151,7 @@ results.record(
     error_without=errors["none", 500],
     error_with=errors["eight views", 500],
     error_ratio=errors["eight views", 500] / errors["none", 500],
-    interpolation_ratio=crossed["trained with any angle"][0] / crossed["trained with any angle"][1],
+    interpolation_ratio=crossed["trained with eight views"][1] / crossed["trained with eight views"][0],
     average_error_ratio=average_errors["eight views"][1] / average_errors["eight views"][0],
     average_loss_ratio=losses["eight views"][1] / losses["eight views"][0],
     turn_ratio=turn_change["augmented"] / turn_change["plain"],
