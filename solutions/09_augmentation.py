@@ -39,7 +39,6 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
-from scipy import ndimage
 
 from utils import compare, datasets, metrics, moving, plotting, results, sky, training
 from utils.checks import check, hint, reference, solution
@@ -217,8 +216,8 @@ print(f"change of the probabilities: mirrored {mirrored_change:.3f}, not moved b
 # %% [markdown]
 # *Figure: mean change of the probabilities against turn, shift and zoom; at 0°, 0 pixels and a zoom of 1 nothing but
 # the noise is new.* The noise alone moves the answers, as galaxies at the limit of the survey are hard to tell. That is
-# the floor. Everything above it comes from moving the galaxy. A small turn does as much as a large one: the network has
-# no idea of turns at all. A shift by a pixel or two costs little, which is what pooling is good for. A zoom is another
+# the floor. Everything above it comes from moving the galaxy. A turn by 45° does about as much as one
+# by 90° or 180°: the network has no idea of turns at all. A shift by a pixel or two costs little, which is what pooling is good for. A zoom is another
 # matter: a larger galaxy is also a brighter one, and brightness *is* evidence.
 #
 # ## 3 · Eight views for free
@@ -260,8 +259,9 @@ def eight_views(image):
 check("9.1", eight_views)
 
 # %%
-face_on = data.test.truth["radius_arcsec"] * data.test.truth["axis_ratio"] * (y_test == 1) * (data.test.truth["magnitude"] < 18.5)
-face_on *= np.hypot(data.test.truth["x_arcsec"], data.test.truth["y_arcsec"]) < 0.4  # in the middle of its stamp
+table = data.test.truth
+centred = np.hypot(table["x_arcsec"], table["y_arcsec"]) < 0.4  # in the middle of its stamp
+face_on = table["radius_arcsec"] * table["axis_ratio"] * (y_test == 1) * (table["magnitude"] < 18.5) * centred
 large_spiral = np.argmax(face_on)
 views = eight_views(data.test.images[large_spiral])
 plotting.gallery(
@@ -423,7 +423,8 @@ plotting.gallery([picture[..., 1] for picture in pictures], titles, columns=4, s
 
 # %%
 turn = (30 / 360, 30 / 360)
-filled = {mode: by_keras(layers.RandomRotation(turn, fill_mode=mode)) for mode in ("constant", "nearest", "reflect", "wrap")}
+modes = ("constant", "nearest", "reflect", "wrap")
+filled = {mode: by_keras(layers.RandomRotation(turn, fill_mode=mode)) for mode in modes}
 plotting.gallery([picture[..., 1] for picture in filled.values()], list(filled), columns=4, size=2.1);
 
 # %% [markdown]
@@ -482,12 +483,12 @@ measured = interpolate(empty_sky, rows, columns).var(axis=2)
 measured[~inside] = np.nan
 print(f"variance that is kept: predicted {np.nanmean(predicted):.3f}, measured {np.nanmean(measured):.3f}; 4/9 is {4 / 9:.3f}")
 
-figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2))
 one_sky = moved_image(empty_sky[:, :, :1], angle)[..., 0]
-for axis, picture, title in zip(
-    axes, (one_sky, measured, predicted), ("an empty sky, turned by 10°", "variance of 1500 such skies", "your prediction"), strict=True
-):
-    shown = axis.imshow(picture, vmin=-3 if axis is axes[0] else 0.2, vmax=3 if axis is axes[0] else 1, cmap="gray" if axis is axes[0] else "viridis")
+pictures = {"an empty sky, turned by 10°": one_sky, "variance of 1500 such skies": measured, "your prediction": predicted}
+figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2))
+for axis, (title, picture) in zip(axes, pictures.items(), strict=True):
+    look = {"vmin": -3, "vmax": 3} if picture is one_sky else {"vmin": 0.2, "vmax": 1, "cmap": "viridis"}
+    shown = axis.imshow(picture, **look)
     axis.set_title(title)
     axis.axis("off")
 figure.colorbar(shown, ax=axes[1:], label="variance (1 before the turn)");
@@ -499,8 +500,8 @@ figure.colorbar(shown, ax=axes[1:], label="variance (1 before the turn)");
 #
 # Why care? The network is tested on images that were *not* interpolated. If it has learnt from smooth images alone,
 # every real one looks odd to it. A measurement of noise, or a detection limit, on a turned image is simply wrong. Three
-# ways out: exact views where they do; finer interpolation (cubic splines keep more); or turn first and bin afterwards,
-# for a mean over 2 × 2 pixels has most of the smoothing in it anyway.
+# ways out: exact views where they do; finer interpolation (cubic splines
+# keep more); or work on finer pixels than you need and bin afterwards, which leaves less of a trace.
 #
 # ## 6 · Labels that follow
 #
@@ -687,8 +688,8 @@ check("9.7", TrainingBatches)
 # - **Split first, augment then.** If views of one galaxy end up in the training *and* the validation set, the network is
 #   examined on what it has learnt by heart.
 # - **Validation and test images stay as they are.** You want to know how well real images are classified.
-# - **An epoch has n / batch size steps.** `steps_per_epoch=batch_size`, as a much-copied notebook has it, shows 32 batches a
-#   turn, however many galaxies there are.
+# - **An epoch has n / batch size steps.** `steps_per_epoch=batch_size`, as one published
+#   notebook has it, makes 32 steps of an epoch, however many galaxies there are.
 #
 # The other way to augment is with layers inside the model: `RandomFlip` and `RandomRotation` work in training and do
 # nothing at inference. That travels with the model, and runs on a GPU. What does it cost here?
@@ -966,8 +967,8 @@ plotting.pairs(average_errors, ("one view", "mean of eight views"), "error on th
 #
 # ## 10 · Views and parts
 #
-# In 2014 a competition asked for what the volunteers of Galaxy Zoo had said about 80 000 galaxies. The winner, Sander
-# Dieleman (Dieleman et al. 2015), went a step further and built the views *into* the network. From each image he took
+# A competition asked for what the volunteers of Galaxy Zoo had said about 80 000 galaxies. Its winner (Dieleman et al. 2015)
+# went a step further and built the views *into* the network. From each image he took
 # views: the image and its copy turned by 45°, each also mirrored. From each view four overlapping **parts**, the
 # corners, each turned such that the middle of the galaxy lies in the same corner of the part. Sixteen small pictures,
 # all seen by the same convolutional layers; what these found went together into dense layers. At test time he averaged
@@ -1087,8 +1088,7 @@ print(f"(not moved but in another night, no augmentation: {noise_change:.3f})")
 # %% [markdown]
 # A turn by 90° is one of the views, so nothing but the new noise is left of the change. At 45°, which no view knows of,
 # there is a little more. The average inside has made a better network of the plain one, and without any new label. The
-# augmented network with test-time averaging is the better one still, and was cheaper to train: on small data the two
-# ways of telling a network about a symmetry end not far from each other.
+# augmented network with test-time averaging is the better one still.
 #
 # ## 12 · The real sky
 #
