@@ -748,9 +748,10 @@ for name, model, source in (
     print(f"{name:28s} {1000 * (time.perf_counter() - started) / 16:5.1f} ms for each of the 16 steps")
 
 # %% [markdown]
-# The exact views are nearly free. Turns by any angle cost more than the training itself of so small a network, in NumPy
-# or as Keras layers. On a GPU it is the other way round: there the network is fast, and layers inside the model keep it
-# from waiting for the CPU. So measure.
+# Timings differ from machine to machine, and from run to run. The exact views cost little. Turns by any angle, image by
+# image in NumPy, cost as much as the training of so small a network. Keras layers are slow when they are called one by one, and cheaper
+# inside a model, where they are compiled with it. On a GPU they keep the network from waiting for the CPU. So
+# measure.
 #
 # ### What is it worth?
 #
@@ -820,9 +821,8 @@ plotting.pairs(crossed, ("test images as they are", "test images interpolated"),
 
 # %% [markdown]
 # *Figure: test error of three networks on the test images, and on the same images after `any_angle` with its bilinear
-# interpolation.* There it is: section 5. The network with the eight views, the best of all on images as they are, errs
-# two or three times as often on interpolated ones, although nothing about the galaxies has changed that matters. The
-# network that has learnt from interpolated images is no worse on these than on real ones, more often better. The
+# interpolation.* There it is: section 5. The network with the eight views, the best of all on images as they are, errs several times as often on interpolated ones, although nothing about the galaxies has changed that matters. The network that has learnt
+# from interpolated images is no worse on these than on images as they are, and mostly better. The
 # interpolation has made another telescope of ours. So an augmentation has to keep the images what they are. Exact views
 # first. If you must interpolate: on finer pixels than you need, and bin afterwards; or do to the test images what you
 # did to the training images.
