@@ -763,12 +763,13 @@ for name, model, source in (
 
 # %%
 label_counts = {100: 300, 500: 800, 2000: 800}  # labels -> steps
-models = {("none", 500): plain}
+trained = {("none", 500): plain}
 for n, steps in label_counts.items():
     if n != 500:
-        models["none", n] = train(x_train[:n], y_train[:n], steps=steps)
-    models["eight views", n] = train(x_train[:n], y_train[:n], augment, steps=steps)
-models["any angle", 500] = train(x_train[:500], y_train[:500], any_angle, steps=500)  # its steps are dear
+        trained["none", n] = train(x_train[:n], y_train[:n], steps=steps)
+    trained["eight views", n] = train(x_train[:n], y_train[:n], augment, steps=steps)
+trained["any angle", 500] = train(x_train[:500], y_train[:500], any_angle, steps=500)  # its steps are dear
+models = trained
 
 probabilities = {key: predict(model, x_test) for key, model in models.items()}
 errors = {key: error(p, y_test) for key, p in probabilities.items()}
@@ -933,14 +934,18 @@ def cross_entropy(probabilities, labels):
     return -np.mean(np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)))
 
 
-averaged, losses, average_errors = {}, {}, {}
-for name in ("none", "eight views"):
-    model, single = models[name, 500], probabilities[name, 500]
-    averaged[name] = average_views(lambda images, model=model: predict(model, images), x_test)
-    losses[name] = cross_entropy(single, y_test), cross_entropy(averaged[name], y_test)
-    average_errors[name] = errors[name, 500], error(averaged[name], y_test)
-    print(f"augmentation: {name:12s} error {average_errors[name][0]:.1%} → {average_errors[name][1]:.1%}, ", end="")
-    print(f"cross-entropy {losses[name][0]:.3f} → {losses[name][1]:.3f}")
+averaged = {
+    name: average_views(lambda images, model=models[name, 500]: predict(model, images), x_test)
+    for name in ("none", "eight views")
+}
+average_errors = {name: (errors[name, 500], error(mean, y_test)) for name, mean in averaged.items()}
+losses = {
+    name: (cross_entropy(probabilities[name, 500], y_test), cross_entropy(mean, y_test))
+    for name, mean in averaged.items()
+}
+for name in averaged:
+    (one, mean), (one_loss, mean_loss) = average_errors[name], losses[name]
+    print(f"augmentation: {name:12s} error {one:.1%} → {mean:.1%}, cross-entropy {one_loss:.3f} → {mean_loss:.3f}")
 plotting.pairs(average_errors, ("one view", "mean of eight views"), "error on the test set, 500 labels")
 
 # %% [markdown]
@@ -1108,10 +1113,13 @@ def classes_by_view(model, images):
     return np.array([predict(model, view).argmax(axis=1) for view in zip(*map(eight_views, images), strict=True)])
 
 
-steady, hubble_classes = {}, {}
-for name, model in (("no augmentation", plain), ("eight views", augmented)):
-    simulated, hubble_classes[name] = classes_by_view(model, x_test[:300]), classes_by_view(model, x_hubble)
-    steady[name] = [np.mean(np.all(classes == classes[0], axis=0)) for classes in (simulated, hubble_classes[name])]
+two = {"no augmentation": plain, "eight views": augmented}
+simulated_classes = {name: classes_by_view(model, x_test[:300]) for name, model in two.items()}
+hubble_classes = {name: classes_by_view(model, x_hubble) for name, model in two.items()}
+steady = {
+    name: [np.mean(np.all(classes[name] == classes[name][0], axis=0)) for classes in (simulated_classes, hubble_classes)]
+    for name in two
+}
 plotting.pairs(steady, ("simulated", f"Hubble, {len(x_hubble)} galaxies"), "share that keeps its class in all eight views")
 
 # %% [markdown]

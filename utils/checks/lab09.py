@@ -1036,11 +1036,11 @@ class Invariant(Exercise):
     def reference(self):
         def invariant(network):
             layers, ops = keras.layers, keras.ops
-            inputs = keras.Input(network.input_shape[1:])
+            entry = keras.Input(network.input_shape[1:])
             views = []
-            for x in (inputs, ops.transpose(inputs, (0, 2, 1, 3))):
+            for x in (entry, ops.transpose(entry, (0, 2, 1, 3))):
                 views += [x, ops.flip(x, axis=1), ops.flip(x, axis=2), ops.flip(x, axis=(1, 2))]
-            return keras.Model(inputs, layers.Average()([network(view) for view in views]))
+            return keras.Model(entry, layers.Average()([network(view) for view in views]))
 
         return invariant
 
