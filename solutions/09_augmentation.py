@@ -889,7 +889,8 @@ plotting.bars(handedness, "accuracy on 400 other spirals", baseline=("tossing a 
 # %% [markdown]
 # *Figure: accuracy for the sense of winding, for three ways to train on 200 spirals.* With the mirror and the old
 # label, the network sees each spiral as often with the right label as with the wrong one, and learns nothing: it tosses
-# a coin. The loss would have told you nothing but that the task is hard. With labels that follow, the mirror is a gain.
+# a coin. The loss would have told you nothing but that the task is hard. With labels that follow, the
+# mirror does no harm, and with so few labels it may help.
 #
 # Ask of every change, before you use it: *does the label know about it?* Parity for the winding, flux for photometry,
 # position angles for weak lensing, "6" and "9" for digits.
@@ -1124,8 +1125,9 @@ plotting.pairs(steady, ("simulated", f"Hubble, {len(x_hubble)} galaxies"), "shar
 
 # %% [markdown]
 # *Figure: share of the galaxies that keep their class in all eight views, simulated and real.* On simulated galaxies
-# the augmented network is much steadier. The real ones are more often steady with either network; for many of them are
-# bright, and networks are sure of them (too sure: lab 03).
+# the augmented network is much steadier. Most
+# real ones keep their class with either network, and there the augmentation changes little: both are sure of nearly every real
+# galaxy, rightly or wrongly (lab 03).
 
 # %%
 votes = {
