@@ -124,6 +124,9 @@ check("0.1", to_grey)
 # - `hint("0.1")` gives a nudge; call it again for the approach, and a third time for almost the code;
 # - `to_grey = reference("0.1")` puts a ready-made function in the place of yours, so that you can go on (it earns no points);
 # - `solution("0.1")` shows our way of writing it, if your copy of the course has the solutions.
+#
+# (A class may hand out a copy that does not judge: there a check says whether your function ran, and the rest comes with your
+# marks.)
 
 # %%
 hint("0.1")

@@ -8,7 +8,7 @@
 # LeCun, Glorot and He, an orthogonal one, two instruments that find broken starts, and a start that measures instead of
 # calculating.
 #
-# **Time:** 150 minutes of work, 1.5 minutes of CPU · **Before:** lab 03 ·
+# **Time:** 175 minutes of work, 1.5 minutes of CPU · **Before:** lab 03 ·
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/your-name/neural-networks-for-computer-vision/blob/main/labs/06_initialisation.ipynb)
 #
 # **Papers:** Glorot & Bengio 2010, PMLR 9, 249; He et al. 2015, ICCV, 1026; Saxe et al. 2014, ICLR (orthogonal starts);
@@ -48,10 +48,11 @@ from utils.checks import check, hint, reference, solution
 # Before it has seen a single galaxy, a network has weights already: random numbers, drawn when it is made. That is its
 # **initialisation**. Nobody would think that it matters much, since training changes the weights anyway. Let us look.
 #
-# Below, one galaxy goes through 30 convolutions of 16 channels, each followed by a ReLU. Nothing is trained. The
-# kernels are drawn from a normal distribution of mean 0, and the three rows differ in nothing but its standard
-# deviation σ. Each picture is one channel, stretched from its own darkest to its own brightest pixel; the number above
-# it is the **RMS** of the channel, the root of the mean of the squares: how large its values are.
+# Our galaxies are simulated, of four kinds, as in lab 03: elliptical, spiral, edge-on and irregular. Below, a spiral
+# goes through 30 convolutions of 64 channels, each followed by a ReLU. Nothing is trained. The kernels are drawn from a
+# normal distribution of mean 0, and the three rows differ in nothing but its standard deviation σ. Each picture is one
+# channel (at first, one band), stretched from its own darkest to its own brightest pixel. The number above it is the
+# **RMS** of all channels, the root of the mean of the squares: how large the values of this layer are.
 
 # %% tags=["showcase"]
 data = datasets.load("morphology", seed=lab.seed)
@@ -76,29 +77,32 @@ galaxy = binned(data.train.images[spiral : spiral + 1], 32)
 galaxy = ((galaxy - galaxy.mean()) / galaxy.std()).astype("float32")
 
 shown, pictures, titles = (1, 5, 10, 20, 30), [], []
-for sigma in (0.01, np.sqrt(2 / (9 * 16)), 0.3):
+for sigma in (0.01, np.sqrt(2 / (9 * 64)), 0.3):
     rng = np.random.default_rng([lab.seed, 6])
     image = galaxy
     pictures.append(image[0, :, :, 1])
     titles.append(f"σ = {sigma:.3g}\nthe galaxy, RMS {rms(image):.1f}")
     for number in range(1, 31):
-        kernel = np.float32(sigma) * rng.standard_normal((3, 3, image.shape[-1], 16), "float32")
-        image = keras.ops.convert_to_numpy(keras.ops.relu(keras.ops.conv(image, kernel, padding="same")))
+        n_inputs = image.shape[-1]  # 3 bands, then 64 channels; where fewer are added up, the weights are larger
+        kernel = np.float32(sigma * np.sqrt(64 / n_inputs)) * rng.standard_normal((3, 3, n_inputs, 64), "float32")
+        framed = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), "reflect")  # a mirror at the edges, no border of zeros
+        image = keras.ops.convert_to_numpy(keras.ops.relu(keras.ops.conv(framed, kernel)))
         if number in shown:
-            channel = np.argmax(image[0].std(axis=(0, 1)))
+            channel = np.argmax(image[0].std(axis=(0, 1), dtype="float64"))
             pictures.append(image[0, :, :, channel])
             titles.append(f"layer {number}\nRMS {rms(image):.0e}")
 plotting.gallery(pictures, titles, columns=6, size=1.5);
 
 # %% [markdown]
-# *Figure: a galaxy and its channel of the largest contrast after 1, 5, 10, 20 and 30 layers, with kernels of σ = 0.01,
-# 0.118 and 0.3.* The three rows look alike: the same galaxy, ever more smeared. The numbers do not. In the first row
-# the values shrink tenfold in each layer, in the last they grow, and only in the middle row they stay near 1, more or
-# less. A computer's single-precision numbers end at $3 \cdot 10^{38}$, and below $10^{-38}$ they lose their digits and
-# become 0, which may show in the last picture of the first row. Long before that, a network whose output is $10^{-30}$
-# for every galaxy has nothing to say, and what it could learn from its mistakes, the gradient, is as small.
+# *Figure: a galaxy (its r band) and the channel of the largest contrast after 1, 5, 10, 20 and 30 layers, with kernels
+# of σ = 0.01, 0.0589 and 0.3.* The three rows look alike, for a ReLU does not mind a common factor: first a galaxy,
+# light or dark, in the end patches and noise. The numbers are not alike. In the first row the values shrink to a sixth
+# in each layer, in the last they grow fivefold, and in the middle row they lose a little on the way, but stay within a
+# factor of ten or so. Single-precision numbers end at $3 \cdot 10^{38}$: some fifty layers of the last row. And long
+# before small numbers end, a network whose output is some $10^{-24}$ for every galaxy has nothing to say, and what it
+# could learn from its mistakes, the gradient, is as small.
 #
-# Where does the 0.118 come from? You will derive it.
+# Where does the 0.0589 come from? You will derive it.
 #
 # ## 2 · A product of thirty factors
 #
@@ -344,12 +348,13 @@ axes[1].legend(loc="lower left");
 # Training needs to know how the loss changes with each weight. It finds out from the last layer to the first, by the
 # chain rule. Let $\delta_l$ be the gradient with respect to $h_l$, what enters the activation of layer $l$. Then
 #
-# $$\delta_l = \varphi'(h_l) \cdot \big(\delta_{l+1} W_{l+1}^\mathsf T\big), \qquad
-# \text{gradient with respect to } W_l = a_{l-1}^\mathsf T\, \delta_l .$$
+# $$\delta_l = \varphi'(h_l) \cdot \big(\delta_{l+1} W_{l+1}^\mathsf T\big)$$
 #
 # (· means element by element). At the last layer, where there is no next one, the gradient with respect to what leaves
-# the network stands in place of the bracket. Again one multiplication by a weight matrix in each layer, now by its
-# transpose, and one factor $\varphi'$, the slope of the activation. It can be had from what *leaves* the activation,
+# the network stands in place of the bracket. The $\delta_l$ are what you compute now. (The gradient with respect to the
+# weights, $a_{l-1}^\mathsf T\, \delta_l$, follows from them; we come back to it in section 9.) Again one multiplication
+# by a weight matrix in each layer, now by its transpose, and one factor $\varphi'$, the slope of the activation. It can
+# be had from what *leaves* the activation,
 # $a = \varphi(h)$, which we have kept: the slope of tanh is $1 - a^2$, that of a ReLU is 1 where $a > 0$ and 0
 # elsewhere.
 
@@ -392,7 +397,7 @@ check("6.3", backward)
 
 # %% [markdown]
 # The size of $\delta$ follows from the same argument as before. Each $\delta_l$ is a sum over the $n_\text{out}$
-# neurons that the value goes *to*:
+# neurons that the value goes *to*, with the weights of layer $l+1$, which know nothing of the slopes in layer $l$:
 #
 # $$\langle \delta_l^2 \rangle = \langle \varphi'^2 \rangle\; n_\text{out}\, \sigma^2\; \langle \delta_{l+1}^2 \rangle .$$
 #
@@ -423,15 +428,17 @@ for title, name in (("ReLU", "σ = 0.01"), ("ReLU", "σ² = 2/n"), ("tanh", "σ�
 # %% [markdown]
 # With tanh and σ = 1 the gradients do not vanish, they **explode**. Only about two of a hundred neurons have a slope
 # worth mentioning, but for these the weights are so large that $n \sigma^2 \langle \varphi'^2 \rangle \approx 17$, and
-# the gradient grows fourfold in each layer. Such a network is chaotic: after the least change of a galaxy, the signs at
-# the end are as good as drawn anew.
+# the gradient grows fourfold in each layer. (With $\sigma^2 = 1/n$, tanh loses a factor of some six: section 7 comes
+# back to it.) Such a network with σ = 1 is chaotic: after the least change of a galaxy, the signs at the end are as
+# good as drawn anew.
 #
 # ## 5 · The recipes
 #
 # What we found has names. A layer's **fan-in** is the number of inputs of one of its outputs, its **fan-out** the
-# number of outputs that one of its inputs goes to. For a dense layer these are the two sides of its matrix. For a
-# convolution, count: an output pixel is a sum over all kernel places and all input channels; and an input pixel goes to
-# as many output pixels as the kernel has places, in each output channel (with stride 1, away from the border).
+# number of outputs that one of its inputs goes to. For a dense layer these are the two sides of its matrix, which Keras
+# calls its **kernel** too. For a convolution, count: an output pixel is a sum over all kernel places and all input
+# channels; and an input pixel goes to as many output pixels as the kernel has places, in each output channel (with
+# stride 1, away from the border).
 
 # %% exercise="6.4"
 # Exercise 6.4
@@ -468,6 +475,10 @@ check("6.4", fans)
 # | LeCun | $1/n_\text{in}$ | tanh | activations, as long as tanh is nearly linear |
 # | Glorot | $2/(n_\text{in} + n_\text{out})$ | tanh | a compromise between activations and gradients |
 # | He | $2/n_\text{in}$ | ReLU | activations |
+#
+# Which to take for a ReLU, where inputs and outputs are not equally many? Either will do. With $2/n_\text{in}$, the way
+# back multiplies $\langle\delta^2\rangle$ by $n_\text{out}/n_\text{in}$ in each layer; and as the outputs of one layer are
+# the inputs of the next, these factors cancel in a stack, but for the first and the last (He et al. 2015).
 #
 # The derivation asks for a mean of 0 and a variance, not for a normal distribution. A **uniform** distribution between
 # $-r$ and $r$ has the variance $r^2/3$, and does as well.
@@ -540,8 +551,8 @@ print("and", type(convolution.bias_initializer).__name__, "for the bias.")
 # distributions off at two standard deviations, and widens the rest so that the variance is right again.
 #
 # Look at the last line. Keras' default is **Glorot**, not He, whatever the activation. With ReLU it loses a factor √2
-# of the RMS in each layer where inputs and outputs are equally many: a factor of 33 000 in thirty layers, and one of
-# four in four, which nobody notices.
+# of the RMS in each layer where inputs and outputs are equally many. In four layers that makes a factor of 4, which
+# nobody notices; in thirty layers it makes 33 000.
 #
 # ## 6 · Thirty matrices are one matrix
 #
@@ -611,12 +622,13 @@ axis.legend(loc="lower left");
 # differences between them. The product of orthogonal ones is orthogonal again. Nothing is lost (Saxe et al. 2014).
 #
 # With an activation the theorem is gone: a ReLU sets half of the values to 0, whatever the matrix. Orthogonal kernels,
-# times √2 for a ReLU, are a good start and no miracle.
+# times √2 for a ReLU, are a good start, as section 9 will show, and no miracle.
 #
 # ## 7 · All starts, both ways
 #
 # Now all of them, with 1024 neurons in each of 30 layers, forward and back, with ReLU and with tanh. In such square
-# layers LeCun's and Glorot's recipe are the same. *Constant* gives all weights the value $1/n$.
+# layers LeCun's and Glorot's recipe are the same. *Orthogonal* is multiplied by √2 where a ReLU follows. *Constant*
+# gives all weights the value $1/n$.
 #
 # **Predict:** Which of the six keep both the activations and the gradients, with ReLU? With tanh?
 
@@ -673,12 +685,33 @@ figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper"
 # %% [markdown]
 # *Figure: RMS of the activations (top, read from left to right) and of the gradients (bottom, read from right to left)
 # in 30 layers with ReLU (left) and tanh (right), for six starts. A cross marks the last layer before the numbers
-# overflow.* With ReLU, He and orthogonal × √2 keep both; LeCun's and Glorot's start lose both, slowly. With tanh it is
-# LeCun, Glorot and orthogonal that do well, and He's start lets the gradients grow a little. σ = 0.01 kills both, σ = 1
-# overflows with ReLU, so that no gradient can be computed at all, and with tanh its gradients explode behind a
-# perfectly normal RMS.
+# overflow.* σ = 0.01 kills both, σ = 1 overflows with ReLU, so that no gradient can be computed at all, and with tanh
+# its gradients explode behind a perfectly normal RMS. On an axis of 60 powers of ten the others look alike. Here they
+# are as numbers.
+
+# %%
+print("                        activations              gradients")
+print("                    layer 1  layer 30      layer 30  layer 1")
+for title in activation_functions:
+    for name in ("constant", "LeCun, Glorot", "He", "orthogonal"):
+        a, delta = forward_sizes[title][name], backward_sizes[title][name]
+        print(f"{title:5s} {name:14s} {a[0]:6.2f} {a[-1]:9.2g} {delta[-1]:13.2f} {delta[0]:8.2g}")
+
+# %% [markdown]
+# With ReLU, He and orthogonal × √2 keep both; LeCun's and Glorot's start lose both.
 #
-# And the constant start? It looks healthy in all four panels.
+# With tanh the answer is less clear-cut than the table of section 5. From LeCun's and the orthogonal start activations
+# and gradients sink to a fifth or a sixth, from He's the activations keep their size and the gradients grow threefold.
+# In thirty layers, one is as good as the other. The recursion tells what happens in more. With $n\sigma^2 = 1$ tanh
+# squeezes ever less, the smaller its input has become: the RMS falls as slowly as $1/\sqrt{2 l}$, and the gradient in
+# like manner. With He's $n\sigma^2 = 2$ the activations settle at 0.56, and from there on each layer multiplies the
+# gradient by 1.05: three or four times in 30 layers, more than a million times in 300. So $1/n$ is the largest scale at
+# which nothing grows exponentially, and the recipe for tanh.
+#
+# And the constant start? Forward nothing seems amiss. The way back has one odd step: after the last layer, $\delta$
+# drops to a thirtieth or less, and stays there. What layer 30 hands back to each of its inputs is the sum of its 1024
+# gradients with equal weights $1/n$: their mean. They differ in sign, so their mean is small, and it is *the same for
+# all neurons*.
 #
 # ## 8 · Two broken starts that look healthy
 #
@@ -751,11 +784,12 @@ def dead_share(activations):
 check("6.7", (distinct_neurons, dead_share))
 
 # %% [markdown]
-# First the weights. Three small networks learn to tell galaxies apart: 768 pixel values (16 × 16 in three bands), 32
-# neurons with a ReLU, four outputs. In the first, both layers start constant; in the second, the hidden layer is
-# constant and the output layer random; in the third both are random.
+# First the weights. A small network learns to tell the four kinds of galaxies apart: 768 pixel values (16 × 16 in three
+# bands), 32 neurons with a ReLU, four outputs. Its optimiser is **SGD**, stochastic gradient descent: each step goes
+# downhill by the learning rate times the gradient. It learns three times. First, both layers start constant; then the
+# hidden layer is constant and the output layer random; in the end both are random.
 #
-# **Predict:** How many different neurons do the three have after training?
+# **Predict:** How many different neurons does it have after each training?
 
 # %%
 x_train, x_validation = (binned(split.images, 16).astype("float32") for split in (data.train, data.validation))
@@ -765,13 +799,20 @@ labels, validation_labels = data.train.labels, data.validation.labels
 
 
 def begin(model, starts_of_layers):
-    """Give each layer with a kernel its first weights; one start serves all, or a list has one for each."""
+    """The model with its first weights; one start serves all layers, or a list has one for each.
+
+    What it had learnt before is forgotten: to use one model again is faster than to make and compile another.
+    """
     rng = np.random.default_rng([lab.seed, 9])
     chosen = probes.weighted_layers(model)
     if not isinstance(starts_of_layers, list):
         starts_of_layers = [starts_of_layers] * len(chosen)
     for layer, start in zip(chosen, starts_of_layers, strict=True):
         layer.kernel.assign(start(tuple(layer.kernel.shape), rng))
+        layer.bias.assign(np.zeros(layer.bias.shape))
+    for variable in model.optimizer.variables:  # number of steps, averaged gradients
+        if variable.name != "learning_rate":
+            variable.assign(np.zeros(variable.shape))
     return model
 
 
@@ -789,11 +830,12 @@ def shallow():
 
 
 constant, he = starts["constant"], starts["He"]
+shallow_network = shallow()
 shallow_curves = compare.train(
     {
-        "both constant": lambda: begin(shallow(), constant),
-        "hidden constant, output random": lambda: begin(shallow(), [constant, he]),
-        "both random": lambda: begin(shallow(), he),
+        "both constant": lambda: begin(shallow_network, constant),
+        "hidden constant, output random": lambda: begin(shallow_network, [constant, he]),
+        "both random": lambda: begin(shallow_network, he),
     },
     (x_train, labels),
     (x_validation, validation_labels),
@@ -806,9 +848,10 @@ for name, curve in shallow_curves.items():
     print(f"{name}: {before} different neurons of 32 before, {after} after; accuracy {curve.validation_accuracy[0, -1]:.2f}")
 
 # %% [markdown]
-# Where both layers start constant, the 32 neurons are copies and stay copies, however long you train. The second case
-# is instructive: random output weights are enough, for they hand a different gradient to each neuron. It is the
-# *symmetry* that must be broken. Zero biases break none, and need not.
+# Where both layers start constant, the 32 neurons are copies and stay copies, however long you train, and the network
+# can do no more than one with a single neuron. The second case is instructive: random output weights are enough, for
+# they hand a different gradient to each neuron. It is the *symmetry* that must be broken. (A late start it is, all the
+# same: after so few steps the accuracy is behind that of the third.) Zero biases break none, and need not.
 #
 # **Think:** Between a random first and a random last layer lie two constant ones. Do the neurons of these two part?
 
@@ -817,13 +860,16 @@ for name, curve in shallow_curves.items():
 #
 # Those of the second do, thanks to the random layer behind them. Those of the first do not: they are equal, so they
 # hand equal values to the second; and each neuron of the second, whatever its own gradient, treats its inputs alike, so
-# that the gradients which come back to the first are equal too. A layer parts if its own weights or the next layer's
-# differ. Two constant layers in a row are one too many.
+# that the gradients which come back to the first are equal too, after every step. The neurons of a layer part if the
+# weights differ with which they look at the layer before (the columns of their own matrix), or those with which the
+# next layer takes them up (the rows of its matrix). The second layer's columns do part in training; its rows never do.
+# Two constant layers in a row are one too many.
 #
 # </details>
 
 # %% [markdown]
-# Only those of the second: a layer parts if its own weights or those of the next layer differ.
+# Only those of the second. Neurons part if the weights differ with which they look at the layer before, or those with
+# which the next layer takes them up; and the second layer takes up all neurons of the first alike.
 #
 # Now the dead. In the stack of section 7 with He's start, nothing has been trained.
 
@@ -852,15 +898,24 @@ axis.legend(loc="lower right");
 # ones grows. More depth makes this worse, not better. Labs 07 and 08 are about two ways out.
 #
 # Training can kill as well: one step that is too large pushes a neuron's weights to where no galaxy reaches it. Three
-# times the same network with two hidden layers learns for 60 steps. Its optimiser is Adam, whose steps are about as
-# large as the learning rate, whatever the gradient.
+# times the same network with two hidden layers learns for 60 steps. Its optimiser is **Adam**, which divides the
+# gradient of each weight by its usual size, so that its steps are about as large as the learning rate, whatever the
+# gradient.
 
 # %%
-def two_hidden_layers(rate):
+def two_hidden_layers():
     inputs = keras.Input(x_train.shape[1:])
     hidden = layers.Dense(128, activation="relu", name="first")(layers.Flatten()(inputs))
     hidden = layers.Dense(128, activation="relu", name="second")(hidden)
-    return begin(compiled(keras.Model(inputs, layers.Dense(4)(hidden)), keras.optimizers.Adam(rate)), he)
+    return compiled(keras.Model(inputs, layers.Dense(4)(hidden)), keras.optimizers.Adam())
+
+
+two_hidden = two_hidden_layers()
+
+
+def with_rate(rate):
+    two_hidden.optimizer.learning_rate = rate
+    return begin(two_hidden, he)
 
 
 def dead_in_hidden_layers(model):
@@ -869,7 +924,7 @@ def dead_in_hidden_layers(model):
 
 
 rate_curves = compare.train(
-    {f"learning rate {rate}": lambda rate=rate: two_hidden_layers(rate) for rate in (0.001, 0.01, 0.1)},
+    {f"learning rate {rate}": lambda rate=rate: with_rate(rate) for rate in (0.001, 0.01, 0.1)},
     (x_train, labels),
     (x_validation, validation_labels),
     steps=60,
@@ -882,35 +937,43 @@ for name, curve in rate_curves.items():
     print(f"accuracy {curve.validation_accuracy[0, -1]:.2f}")
 
 # %% [markdown]
-# With the largest rate most neurons die within sixty steps, and hardly one comes back. When a loss stands still, count
-# the dead, and think of the learning rate.
+# The middle rate has killed about half of the first layer and still learns something; with the largest hardly anything
+# is left, and the network can do nothing but guess. When a loss stands still, count the dead, and think of the learning
+# rate.
 #
 # ## 9 · The same network from each start
 #
 # So far no network has gone deep and learnt. This one has twelve convolutions of 16 channels, a dense layer, and
-# nothing that helps it (no batch normalisation, no shortcuts). It is trained from each start, on the same galaxies in
-# the same order, for 200 steps of 32 galaxies. The optimiser is **SGD**, stochastic gradient descent with momentum: it
-# goes downhill by the learning rate times the (averaged) gradient, so it feels how large a gradient is. The output
-# layer gets a tenth of each start, so that a network whose activations have a sound size begins by guessing.
+# nothing of what labs 07 and 08 will bring to its help. It is trained from each start, on the same galaxies in the same
+# order, for 250 steps of 32 galaxies. The optimiser is SGD with **momentum**: instead of the last gradient it
+# takes a sum over the last ten or so, so it still feels how large a gradient is. The output layer gets a tenth of each
+# start, so that a network whose activations have a sound size begins by guessing.
 #
 # We compare accuracies on the validation set and leave the test set alone; nothing here is a final result.
 #
 # **Predict:** Sketch the six curves of the training loss. At which value do they begin?
 
 # %%
-steps = 200
+steps = 250
 
 
-def deep_network(start):
+def deep():
     x = inputs = keras.Input(x_train.shape[1:])
     for number in range(12):
-        x = layers.Conv2D(16, 3, padding="same", activation="relu", name=f"convolution_{number + 1}")(x)
+        x = layers.Conv2D(16, 3, padding="same", name=f"convolution_{number + 1}")(x)
+        x = layers.ReLU()(x)  # a layer of its own, so that we can also look at what enters it
         if number == 0:
             x = layers.MaxPooling2D(2)(x)
     outputs = layers.Dense(4, name="output")(layers.Flatten()(x))
     rate = keras.optimizers.schedules.CosineDecay(0.003, steps)  # sinks to 0 along half a cosine
-    model = compiled(keras.Model(inputs, outputs), keras.optimizers.SGD(rate, momentum=0.9))
-    return begin(model, [start] * 12 + [lambda shape, rng: 0.1 * start(shape, rng)])
+    return compiled(keras.Model(inputs, outputs), keras.optimizers.SGD(rate, momentum=0.9))
+
+
+deep_network = deep()
+
+
+def deep_from(start):
+    return begin(deep_network, [start] * 12 + [lambda shape, rng: 0.1 * start(shape, rng)])
 
 
 def gradients_by_layer(model):
@@ -924,7 +987,7 @@ def orthogonal_relu(shape, rng):
 cnn_starts = {**starts, "orthogonal": orthogonal_relu}
 cnn_starts["Glorot"] = cnn_starts.pop("LeCun, Glorot")
 curves = compare.train(
-    {name: lambda start=start: deep_network(start) for name, start in cnn_starts.items()},
+    {name: lambda start=start: deep_from(start) for name, start in cnn_starts.items()},
     (x_train, labels),
     (x_validation, validation_labels),
     steps=steps,
@@ -940,12 +1003,14 @@ plt.gcf().axes[0].set_ylim(0, 2.2);
 # %% [markdown]
 # *Figure: training loss (mean of the last 20 steps) and validation accuracy of the same network from six starts.* He
 # and orthogonal learn. The others stand at $\ln 4 = 1.386$, the loss of someone who knows nothing, or close to it: σ =
-# 0.01 and the constant start for good, Glorot's for as long as we have waited. σ = 1 has but a cross at step 0: its
-# first loss is a number with ten digits or more, and after one step it is `nan`.
+# 0.01 and the constant start for good, Glorot's for nearly as long as we have waited. (Should the accuracy of one jump
+# while its loss stands still, that is chance: where all galaxies have nearly the same four outputs, a trifle decides
+# which is the largest.) σ = 1 has no line, only a cross at step 0 of the accuracy: its first loss is a number with ten
+# digits or more, and after one step it is `nan`.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), sharey=True)
-for axis, when, title in ((axes[0], 0, "before training"), (axes[1], 4, "after 200 steps")):
+for axis, when, title in ((axes[0], 0, "before training"), (axes[1], 5, "after 250 steps")):
     norms = {name: curve.watched[0][when] for name, curve in curves.items() if len(curve.watched[0]) > when}
     colours = {name: {"color": colour} for name, colour in zip(curves, plotting.COLOURS, strict=False)}
     plotting.by_layer(norms, "norm of the gradient" if when == 0 else "", axis, colours)
@@ -954,22 +1019,46 @@ figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper");
 
 # %% [markdown]
 # *Figure: length of the gradient with respect to the weights of each layer (the thirteenth is the output), before and
-# after training; a line is missing where the gradient is 0 or the training broke off.* With He's start and the
-# orthogonal one it is neither large nor small, in all layers, and stays so. Glorot's is some sixty times smaller, √2
-# for each of twelve layers. σ = 1 begins with more than $10^{10}$, and σ = 0.01 with $10^{-13}$: nothing but biases can
-# move there, and with biases alone a network learns how frequent the classes are.
+# after training; a line is missing where the gradient is 0 or the training broke off.* From He's start and the
+# orthogonal one it begins with some hundredths or tenths and has grown to 1 or so when training ends, in all layers
+# alike. Glorot's begins fifty to a hundred times smaller: a factor √2 from each layer of 16 channels, 2.5 from the
+# first, which has 3 bands and fewer inputs than outputs. σ = 1 begins with more than $10^{10}$, and σ = 0.01 with
+# $10^{-13}$ or less: nothing but biases can move there, and with biases alone a network learns how frequent the classes
+# are.
 #
-# The lines are flat, even those of the bad starts. The gradient for $W_l$ is $a_{l-1}^\mathsf T \delta_l$: from layer
-# to layer $a$ shrinks one way and $\delta$ the other way, and their product is equally small everywhere.
+# The lines are flat, even those of bad starts. The gradient for $W_l$ is $a_{l-1}^\mathsf T \delta_l$: from layer to
+# layer $a$ shrinks one way and $\delta$ the other way, and their product is equally small everywhere.
+#
+# Only the constant start has a step: about 1 at the output, and below it no more than rounding errors.
+#
+# **Think:** Where has its gradient gone? (With the loss of a classifier, the gradient with respect to the four outputs
+# is the four predicted probabilities, minus 1 for the true class.) Once it has come back, why does the network still
+# not learn?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>Answer</summary>
+#
+# The four probabilities sum to 1, so the four gradients sum to 0. What the output layer hands back is a sum of the four
+# with its weights, and these are equal: 0, whatever the galaxy. The first steps change the output's own weights. From
+# then on they differ from class to class, and a gradient comes back. But it is the same for all 16 channels of a layer,
+# which have the same kernels. They are copies and stay copies, and the network can do what one with a single channel in
+# each layer could do.
+#
+# </details>
+
+# %% [markdown]
+# The gradients of the four outputs sum to 0, and equal weights hand back nothing but their sum. When the output's
+# weights have parted, a gradient comes back, the same for all 16 channels of a layer: they are copies and learn as one
+# neuron, section 8.
 #
 # What does He's start give in the real network?
 
 # %%
-untrained = probes.statistics(probes.activations(deep_network(he), x_train[:200]))
-print("RMS after each convolution:", " ".join(f"{value:.2f}" for value in untrained["rms"][:-1]))
+untrained = probes.statistics(probes.activations(deep_from(he), x_train[:200]))
+print("RMS of what enters each ReLU:", " ".join(f"{value:.2f}" for value in untrained["rms"][:-1]))
 
 # %% [markdown]
-# It wanders. Sixteen channels are few: the factor of a layer scatters about its mean, and a product of twelve such
+# By the recipe it should stay at √2, from which the ReLU makes 1. It wanders. Sixteen channels are few: the factor of a layer scatters about its mean, and a product of twelve such
 # factors scatters a good deal.
 #
 # **Think:** There is also a drift, which the scatter may hide. He's derivation counts $n = 3 \cdot 3 \cdot 16$ inputs
@@ -992,9 +1081,7 @@ print("RMS after each convolution:", " ".join(f"{value:.2f}" for value in untrai
 #
 # Can a better learning rate not make up for a bad start? Here is a map. A dense network with ten hidden layers of 64
 # neurons starts from He's weights times a factor, and is trained for 50 steps with a given learning rate, 42 times with
-# plain SGD and 42 times with Adam, which divides each weight's gradient by its usual size and so hardly notices how
-# large gradients are. (SGD without momentum remembers nothing, and for Adam we wipe its memory; so the same model can
-# be used again and again.)
+# plain SGD and 42 times with Adam, which hardly notices how large gradients are.
 #
 # **Predict:** Where on the map of SGD can one learn? Is the map of Adam different?
 
@@ -1012,13 +1099,10 @@ def loss_map(optimiser, rates):
     h = layers.Flatten()(h)
     for _ in range(10):
         h = layers.Dense(64, activation="relu")(h)
-    model = begin(compiled(keras.Model(inputs, layers.Dense(4)(h)), optimiser), he)
-    first_weights = model.get_weights()
+    model = compiled(keras.Model(inputs, layers.Dense(4)(h)), optimiser)
     found = np.full((len(factors), len(rates)), np.nan)
     for row, column in np.ndindex(found.shape):
-        model.set_weights([factors[row] * w for w in first_weights])
-        for variable in optimiser.variables:
-            variable.assign(np.zeros(variable.shape))
+        begin(model, lambda shape, rng, factor=factors[row]: factor * he(shape, rng))
         optimiser.learning_rate = rates[column]
         losses = []
         for chosen in compare.batches(len(labels), 64, 50, seed=lab.seed):
@@ -1048,20 +1132,24 @@ figure.colorbar(picture, ax=axes, label="training loss (nats)");
 # *Figure: training loss at the end of 50 steps, for seven scales of the first weights and six learning rates, with SGD
 # and with Adam; dark is bad, 1.39 is no knowledge at all.* With SGD one learns on an island around He's scale, and it
 # is tilted: smaller weights want larger steps, larger ones smaller steps. Off the island no learning rate helps. (Where
-# a 1.39 stands among the `nan`s, the neurons died before the loss could overflow.) Adam widens the island. The row 0.7
-# is Glorot's recipe: SGD learns little from it, Adam nearly as much as from He's. At a quarter of He's weights Adam is
-# as lost as SGD, for larger steps cannot make up for what does not arrive at the output; and where activations explode,
-# the loss is enormous, however small the steps.
+# a 1.39 stands among the `nan`s, the neurons died before the loss could overflow. A **nat** is the unit of a loss with
+# the natural logarithm.) Adam widens the island. The row 0.7 is Glorot's recipe: SGD learns little from it, Adam nearly
+# as much as from He's. At a quarter of He's weights Adam is as lost as SGD, for larger steps cannot make up for what
+# does not arrive at the output. At 1.4 times He's large steps repair some of the harm; at twice and four times, the
+# loss is enormous with each of the learning rates.
 #
 # So Adam *hides* a poor start, in networks that are not too deep. That is how one gets away with Glorot's recipe for
 # ReLUs.
 #
 # ## 11 · Measure instead of calculating
 #
-# All recipes rest on assumptions: no padding, the right activation, a number of inputs. There is a way without any.
-# Send a batch of galaxies through the first layer, measure the standard deviation of $h$, what enters the activation,
-# and divide the weights by it. Then the second layer, with what the *rescaled* first layer gives; and so on (Mishkin &
-# Matas 2016 start so, from orthogonal weights).
+# All recipes rest on assumptions: no padding, the right activation, a number of inputs. There is a way that needs none
+# of these. Send a batch of galaxies through the first layer, measure the standard deviation of $h$, what enters the
+# activation, and divide the weights by it. Then the second layer, with what the *rescaled* first layer gives; and so on
+# (Mishkin & Matas 2016 start so, from orthogonal weights).
+#
+# Section 3 warned of variances: what *leaves* a ReLU has a mean. What *enters* it, taken over all neurons, has a mean
+# near 0, since the weights have; so its standard deviation is its RMS, but for a little, and we follow the paper.
 
 # %% exercise="6.8"
 # Exercise 6.8
@@ -1112,22 +1200,34 @@ plt.legend();
 
 # %% [markdown]
 # *Figure: RMS of the activations in each layer, from σ = 0.01 and from the same start after rescaling on 100 galaxies.*
-# Flat. And look at the printed numbers: for the ReLU the measurement found He's 2 by itself.
+# Flat. And look at the printed numbers. For the ReLU the measurement found He's 2 by itself. For tanh it found 2.5,
+# which no recipe has: with a standard deviation of 1 we asked it to enter the tanh where that bends. Measured forward,
+# this is as good as any.
 #
-# Now the convolutional network of section 9, with the start that could not learn. Of its layers we see what *leaves*
-# the ReLU. Its RMS should be $1/\sqrt 2$, half of the mean square of 1 that enters.
+# **Predict:** And backward? (Section 7: where $n\sigma^2$ is 2, a tanh makes gradients grow by 5 % in each layer.)
+
+# %%
+for title, activation in activation_functions.items():
+    _, deltas = both_ways(rescale(stack_with(0.01), x, activation), title)
+    print(f"{title}: RMS of δ in layer 30 {rms(deltas[-1]):.2f}, in layer 1 {rms(deltas[0]):.2f}")
+
+# %% [markdown]
+# With ReLU the gradients keep their size. With tanh they grow about tenfold. No harm is done in thirty layers; but who
+# measures forward alone knows about forward alone.
+#
+# Now the convolutional network of section 9, with the start that could not learn.
 
 # %%
 def rescaled_network():
-    model = deep_network(starts["σ = 0.01"])
+    model = deep_from(starts["σ = 0.01"])
     for layer in probes.weighted_layers(model)[:-1]:
-        (leaving,) = probes.activations(model, x_train[:200], [layer]).values()
-        layer.kernel.assign(layer.kernel / (np.sqrt(2) * rms(leaving)))
+        (entering,) = probes.activations(model, x_train[:200], [layer]).values()
+        layer.kernel.assign(layer.kernel / np.std(entering))
     return model
 
 
 untrained = probes.statistics(probes.activations(rescaled_network(), x_train[:200]))
-print("RMS after each convolution:", " ".join(f"{value:.2f}" for value in untrained["rms"][:-1]))
+print("Standard deviation of what enters each ReLU:", " ".join(f"{value:.2f}" for value in untrained["std"][:-1]))
 curves |= compare.train(
     {"σ = 0.01, rescaled": rescaled_network},
     (x_train, labels),
@@ -1159,6 +1259,9 @@ plotting.training_curves({name: curves[name] for name in chosen});
 # One could measure and divide again in every step. Lab 07 does: it is called batch normalisation.
 #
 # ## What you measured
+#
+# Beside each of your values stands the band in which 99 of 100 runs with other seeds should fall, as estimated from five
+# (wide, where five differ much), and the aim that the mean of the five had to meet.
 
 # %%
 he_line, small_line, one_line = (np.array(forward_sizes["ReLU"][name]) for name in ("He", "σ = 0.01", "σ = 1"))
@@ -1188,7 +1291,7 @@ lab.progress()
 #
 # - A deep network is a product. Each layer multiplies the mean square by $n \sigma^2$ and by the share that the
 #   activation lets through, forward and back; any factor but 1 becomes huge, or nothing, by the power of the depth.
-# - ReLU: He. tanh: Glorot. Keras takes Glorot for everything unless you say `kernel_initializer="he_normal"`.
+# - ReLU: He. tanh: Glorot, the largest scale at which gradients do not explode. Keras takes Glorot for everything unless you say `kernel_initializer="he_normal"`.
 # - Size is not all. Look at gradients, at dead units, at copies, at the angle between two galaxies; and when in doubt,
 #   measure and divide.
 #
@@ -1200,8 +1303,8 @@ lab.progress()
 # 1. **The edge of chaos.** For tanh, plot $n \sigma^2 \langle \varphi'^2 \rangle$ at the fixed point of the recursion
 #    against $n \sigma^2$. Where is it 1? What happens to the cosine between two galaxies on either side (Schoenholz et
 #    al. 2017)?
-# 2. **The angle.** Derive how a layer with ReLU changes the cosine between two galaxies (Cho & Saul 2009), and set it
-#    beside the histogram of section 8.
+# 2. **The angle.** Derive how a layer with ReLU changes the cosine between two galaxies (Cho & Saul 2009), and draw it
+#    into the figure of section 8.
 # 3. **Half precision.** Numbers of 16 bits end at 65 504. At which layer does He's start, times 1.4, overflow? Why do
 #    people scale the loss by 1000 or more when they train in half precision?
 # 4. **Leaky ReLU.** It keeps a slope of $\alpha$ on the negative side. Which variance does it need? Check it with

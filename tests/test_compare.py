@@ -88,3 +88,11 @@ def test_one_line_remains(problem, capsys):
     printed, errors = capsys.readouterr()
     assert errors == ""
     assert printed.split("\r")[-1].startswith("1 model × 2 seeds, 2 steps each, in ")
+
+
+def test_without_a_validation_set_the_training_loss_is_the_same_and_checks_are_nan(problem):
+    with_checks = compare.train({"a": maker(0.5)}, problem, problem, steps=5)["a"]
+    without = compare.train({"a": maker(0.5)}, problem, None, steps=5, watch=lambda model: "seen")["a"]
+    assert np.array_equal(with_checks.loss, without.loss)
+    assert np.isnan(without.validation_loss).all() and np.isnan(without.validation_accuracy).all()
+    assert without.watched == [["seen", "seen"]]

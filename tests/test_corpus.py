@@ -8,7 +8,8 @@ from tests.corpus import write_class
 from tests.corpus.notebooks import handout
 from tests.corpus.points import points
 from utils.course.grading.compose import compose
-from utils.course.grading.submissions import find_submissions, read_notebook
+from utils.course.grading.reading import read_notebook
+from utils.course.grading.submissions import find_submissions
 
 LABS = pytest.mark.parametrize("number", ["01", pytest.param("03", marks=pytest.mark.slow)])
 

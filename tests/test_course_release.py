@@ -309,6 +309,14 @@ solution("0.1")
 progress("00")
 check("0.1", reference("0.1"))
 """
+OPEN = """
+from types import SimpleNamespace
+from utils import lab, stopped
+
+shell = SimpleNamespace(_showtraceback=lambda *_: None)
+print(*stopped.MissingNames().show(shell, NotImplementedError, NotImplementedError("Exercise 0.1"), None))
+lab.overview()
+"""
 
 
 def test_one_can_work_with_judges(copies, tmp_path):
@@ -320,6 +328,9 @@ def test_one_can_work_with_judges(copies, tmp_path):
     assert "no solution of exercise 0.1" in out
     assert "The reference stands in for your function" in out
     assert "✘ 0.1 from colours to grey: not yet, 1 of 4" in out
+    out = run(copies["judged"], OPEN, tmp_path)
+    assert 'Exercise 0.1 is still to be written. To go on without it: give its function reference("0.1").' in out
+    assert "00 · Start here (75 minutes of work): 0 of 5 exercises correct\n" in out
 
 
 def test_without_judges_a_check_says_how_far_the_answer_runs(copies, tmp_path):
@@ -347,6 +358,9 @@ def test_without_judges_a_check_says_how_far_the_answer_runs(copies, tmp_path):
     assert "no solution of exercise 0.1" in rest
     assert "Lab 00: 1 of 5 exercises ran on all their cases; whoever grades gives the points\n  ○ 0.1 from" in rest
     assert out[-1] == "RuntimeError: this copy of the course has no reference of exercise 0.1: go on with your own"
+    out = run(copies["not judged"], OPEN, tmp_path)
+    assert 'Exercise 0.1 is still to be written. hint("0.1") helps, one step at a time.\n' in out
+    assert "00 · Start here (75 minutes of work): 1 of 5 exercises ran on all their cases\n" in out
 
 
 def test_every_exercise_can_be_tried_without_judges(copies, tmp_path):

@@ -25,8 +25,8 @@ def test_a_fit_machine_has_no_red_line(capsys, monkeypatch):
 
 def test_what_is_missing_or_too_old_is_named_with_the_way_to_mend_it(capsys, monkeypatch):
     versions = {"keras": "3.1.0", "pooch": None}
-    real = environment._version
-    monkeypatch.setattr(environment, "_version", lambda name: versions[name] if name in versions else real(name))
+    found = {name: environment.installed_version(name) for name in [*lab.PACKAGES.values(), "tensorflow"]}
+    monkeypatch.setattr(environment, "installed_version", (found | versions).get)
     out = report(capsys)
     assert "✘ keras 3.1.0 is not in the range" in out
     assert "✘ pooch is missing" in out

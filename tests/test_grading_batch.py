@@ -1,6 +1,7 @@
 """A class is graded: each student exactly once, whatever dies, and nobody twice."""
 
 import json
+import multiprocessing
 import os
 import signal
 import stat
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import psutil
@@ -204,6 +205,18 @@ def test_a_worker_far_beyond_its_time_is_ended(group, monkeypatch):
     assert grades["ada"]["status"] == "graded"
 
 
+@pytest.mark.parametrize(("task", "most"), [(0, 5), (60, 30)], ids=["idle", "starting"])
+def test_workers_are_stopped_at_once(task, most):
+    executor = Workers(2)
+    futures = [executor.submit(time.sleep, task) for _ in range(2)]
+    if not task:
+        wait(futures)
+    begin = time.monotonic()
+    executor.stop()
+    assert time.monotonic() - begin < most
+    assert not multiprocessing.active_children()
+
+
 def test_workers_close_their_grader_in_the_end(group):
     executor = Workers(2)
     group.grade([submission("ada", sleep=0.3), submission("ben", sleep=0.3)], executor)
@@ -240,6 +253,15 @@ def test_who_was_under_way_twice_is_not_tried_again_unless_named(group):
     assert group.grade(submissions, again={"ada"})["ada"]["status"] == "graded"
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt; where tests run in a shell's background, it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_no_attempt_and_no_process(group):
     submissions = [submission("ada"), *(submission(f"s{i}", sleep=30) for i in range(3))]
     executor = Workers(2)

@@ -50,6 +50,8 @@ class Scripted:
         )
         seconds = 8.0 if runs else 2.0
         answer = result(3 if wrong else 5, seconds, message="expected 42, got 41" if wrong else "", kernel=kernel)
+        if how == "no fork server":
+            answer["kernel_note"] = "the reason, as the launcher tells it"
         if wrong:
             answer["cells"][0] |= {"state": "error", "error": "NameError: x"}
         return answer
@@ -124,9 +126,13 @@ def test_where_the_fork_server_disagrees_kernels_are_normal(setup, behaviour):
     assert runs(setup)[-1].endswith("normal")
 
 
-@pytest.mark.parametrize("change", [{"fork": False}, {"behaviour": "no fork server"}])
-def test_without_a_fork_server_two_normal_runs_agree(setup, change):
-    assert not calibrate(replace(setup, **change), GRADER).fork
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [({"fork": False}, "asked for"), ({"behaviour": "no fork server"}, "the reason, as the launcher tells it")],
+)
+def test_without_a_fork_server_two_normal_runs_agree(setup, change, note):
+    found = calibrate(replace(setup, **change), GRADER)
+    assert not found.fork and note in found.note
     assert len(runs(setup)) == 3
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -136,6 +137,32 @@ def test_marks_by_hand_and_lateness_need_no_new_grade(desk):
     assert desk.calls() == EVERYBODY
     assert desk.book()["ada"].get("total") == "4"
     assert float(desk.book()["ben"].get("total")) > 0
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "options"),
+    [
+        ("overrides.csv:2: there is no student 'bem'", "student,exercise,points\nbem,3.1,2\n", ()),
+        ("overrides.csv:2: 9 points are more", "student,exercise,points\nben,3.1,9\n", ()),
+        ("extensions.csv:2: a due date is", "student,due\nben,soon\n", ("--due", "2026-11-20")),
+        ("the roster's due date of ben: a due date is", "student,due\n", ("--due", "2026-11-20")),
+    ],
+)
+def test_a_wrong_line_is_told_before_anybody_is_graded(desk, file, line, options):
+    desk.grades.mkdir()
+    if file.startswith("the roster"):
+        (desk.folder / "roster.csv").write_text("username,due\nada,\nben,soon\n")
+    else:
+        (desk.grades / file.partition(":")[0]).write_text(line)
+    with pytest.raises(CourseError, match=re.escape(file)):
+        desk.run(*options)
+    assert desk.calls() == {} and not (desk.grades / "calibration").exists()
+
+
+def test_the_report_tells_how_it_was_calibrated_whoever_writes_it(desk):
+    for more in ((), ("--merge",)):
+        desk.run(*more)
+        assert "the solution gets all points, the untouched lab none" in (desk.grades / "report.html").read_text()
 
 
 def test_what_comes_out_wrong_of_calibration_stops_everything(desk, monkeypatch):

@@ -3,13 +3,15 @@
 import itertools
 import json
 import textwrap
+import time
 
 import pytest
 
 from tests.grading_results import exercise, result, without
 from utils.course.grading.flags import review_flags
 from utils.course.grading.likeness import LEAST, alike, likeness, normal_form
-from utils.course.grading.usage import LONGEST, uses
+from utils.course.grading.syntax import LONGEST
+from utils.course.grading.usage import uses
 from utils.files import ROOT
 
 IMPORTS = """
@@ -232,11 +234,16 @@ def test_code_behind_a_magic_is_read():
         "x = 0x" + "f" * 50_000 + "\n1 +",
         "x" * (LONGEST + 1),
         "if 1:\n" * 1 + "".join(" " * i + "if 1:\n" for i in range(1, 99)) + " " * 99 + "x",
+        "\n" * 99_000 + "(",
+        " " * 99_000 + "(",
+        "x, " * 33_000 + "(",
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_no_source_brings_the_reader_down(source):
+    begin = time.process_time()
     assert kinds(source) <= {"unparsable"}
+    assert time.process_time() - begin < 5  # a pattern that tries every two places of a long blank takes minutes
     normal_form(source)
     exercises = [exercise("3.1", source=source)]
     review_flags([result("ada", exercises=exercises), result("bob", exercises=exercises)])

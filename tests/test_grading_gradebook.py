@@ -52,7 +52,7 @@ def roster(tmp_path, text):
     return path
 
 
-def write(tmp_path, results, submissions=(), people=None, options=OPTIONS):
+def write(tmp_path, results, submissions=(), people=(), options=OPTIONS):
     said = []
     paths = write_outputs(tmp_path / "GRADES", results, submissions, people, options, say=said.append)
     return tmp_path / "GRADES", paths, said

@@ -44,7 +44,7 @@ def zipped(members):
 
 def find(path, roster=None):
     """Student -> submission."""
-    found = find_submissions(path, LAB.lab, LAB.truth, roster)
+    found = find_submissions(path, LAB.lab, LAB.truth, read_roster(roster) if roster else ())
     assert [s.student for s in found] == sorted({s.student for s in found})
     return {submission.student: submission for submission in found}
 

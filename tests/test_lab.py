@@ -128,6 +128,10 @@ class TestMissingNames:
         assert 'reference("1.4")' in lines[0]
         assert shell.shown[0][0] is NotImplementedError
 
+    def test_an_exercise_that_does_not_exist_has_no_reference(self, handler, shell):
+        handler.show(shell, NotImplementedError, NotImplementedError("Exercise 77.1"), None)
+        assert shell.shown == [(NotImplementedError, "Exercise 77.1 is still to be written.")]
+
     def test_another_not_implemented_error_is_shown_whole(self, handler, shell):
         handler.show(shell, NotImplementedError, NotImplementedError("not for your shape"), None)
         assert shell.shown == [(NotImplementedError, "not for your shape")]

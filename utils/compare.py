@@ -53,7 +53,7 @@ def train(makers, training, validation, steps, batch_size=32, every=None, seeds=
         Name -> function without arguments that returns a compiled model. Keras is seeded before each call, so that the
         first weights hang on the seed alone.
     training, validation : tuple of array
-        (x, y)
+        (x, y). Where validation is None, nothing is measured at a check: NaN.
     steps : int
         One step is one batch.
     batch_size : int
@@ -129,8 +129,9 @@ def _train_one(model, training, validation, steps, batch_size, every, seed, watc
     watched, seconds = [], 0.0
 
     def check():
-        result = model.evaluate(*validation, batch_size=256, verbose=0, return_dict=True)
-        found[:, len(watched)] = result["loss"], result.get("accuracy", np.nan)
+        if validation is not None:
+            result = model.evaluate(*validation, batch_size=256, verbose=0, return_dict=True)
+            found[:, len(watched)] = result["loss"], result.get("accuracy", np.nan)
         watched.append(watch(model) if watch else None)
 
     check()

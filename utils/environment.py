@@ -36,7 +36,7 @@ def _packages():
     names = [*lab.PACKAGES.values(), *(["tensorflow"] if _backend() == "tensorflow" else [])]
     fitting, lines = [], []
     for name in sorted(names):
-        version = _version(name)
+        version = installed_version(name)
         if version is not None and ranges[name].contains(version, prereleases=True):
             fitting.append(f"{name} {version}")
         else:
@@ -54,7 +54,8 @@ def _ranges(requirements):
     return {requirement.name: requirement.specifier for requirement in parsed}
 
 
-def _version(name):
+def installed_version(name):
+    """Version of an installed package; None where it is missing."""
     for candidate in (name, f"{name}-cpu"):  # TensorFlow has a build without GPU support under a name of its own
         try:
             return importlib.metadata.version(candidate)

@@ -91,8 +91,7 @@ def overview():
     for path in sorted((ROOT / "labs").glob("[0-9][0-9]_*.ipynb")):
         header = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
         title, question, minutes = read_header(header)
-        right, total = done(path.name[:2])
-        print(f"{title} ({minutes} minutes of work): {right} of {total} exercises correct")
+        print(f"{title} ({minutes} minutes of work): {done(path.name[:2])}")
         print(f"    {question}")
 
 

@@ -103,6 +103,25 @@ def multiplies_element_by_element(x, weights, activation):
     return found
 
 
+@wrong("6.1", rejected_by=FIRST)
+def appends_what_enters_the_activation(x, weights, activation):
+    found = []
+    for w in weights:
+        h = x @ w
+        x = activation(h)
+        found.append(h)
+    return found
+
+
+@wrong("6.1", rejected_by=CHAIN)
+def has_no_activation_after_the_last_layer(x, weights, activation):
+    found = []
+    for w in weights[:-1]:
+        x = activation(x @ w)
+        found.append(x)
+    return [*found, x @ weights[-1]]
+
+
 # 6.2 the recursion
 
 PLAIN = "without activation all of the mean square remains, with ReLU half of it"
@@ -180,6 +199,35 @@ def mean_square_on_a_narrow_grid(activation, q):
     return (bell / bell.sum() * activation(np.sqrt(q) * z) ** 2).sum()
 
 
+def mean_square_on(z, normalised=True):
+    """With a grid of one's own."""
+    bell = np.exp(-(z**2) / 2)
+    bell = bell / bell.sum() if normalised else bell * (z[1] - z[0]) / np.sqrt(2 * np.pi)
+
+    def mean_square(activation, q):
+        return (bell * activation(np.sqrt(q) * z) ** 2).sum()
+
+    return mean_square
+
+
+def mean_square_with_q_outside(activation, q):
+    return q * (BELL * activation(GRID) ** 2).sum()
+
+
+def mean_square_with_the_root_of_q_outside(activation, q):
+    return np.sqrt(q) * (BELL * activation(GRID) ** 2).sum()
+
+
+def mean_square_on_a_grid_of_h(activation, q):
+    h = np.linspace(-5, 5, 2001)
+    bell = np.exp(-(h**2) / (2 * q)) if q else (h == 0) * 1.0
+    return (bell / bell.sum() * activation(h) ** 2).sum()
+
+
+def mean_square_of_random_draws(activation, q):
+    return np.mean(activation(np.random.default_rng(0).normal(0, np.sqrt(q), size=1000)) ** 2)
+
+
 def recursion_without_squaring_sigma(q, n_inputs, sigma, activation, n_layers):
     return right_mean_squares(q, n_inputs, np.sqrt(sigma), activation, n_layers)
 
@@ -222,6 +270,14 @@ def recursion_that_halves_always(q, n_inputs, sigma, activation, n_layers):
     return q * (n_inputs * sigma**2 / 2) ** np.arange(1, n_layers + 1)
 
 
+def recursion_that_hands_on_what_enters(q, n_inputs, sigma, activation, n_layers):
+    found = []
+    for _ in range(n_layers):
+        q = n_inputs * sigma**2 * q
+        found.append(right_mean_square(activation, q))
+    return found
+
+
 def recursion_with_the_factor_outside(q, n_inputs, sigma, activation, n_layers):
     found = []
     for _ in range(n_layers):
@@ -243,9 +299,36 @@ for rejected_by, first in (
     (TANH, mean_square_that_is_always_half),
     (TANH, mean_square_as_activation_of_the_rms),
     (PLAIN, mean_square_on_a_narrow_grid),
+    (TANH, mean_square_with_q_outside),
+    (PLAIN, mean_square_with_the_root_of_q_outside),
+    (PLAIN, mean_square_on_a_grid_of_h),
+    (PLAIN, mean_square_of_random_draws),
 ):
     add_wrong("6.2", rejected_by, (first, right_mean_squares), first.__name__)
+for rejected_by, name, first in (
+    (PLAIN, "mean_square_over_positive_z", mean_square_on(np.linspace(0, 5, 5001))),
+    (PLAIN, "mean_square_over_positive_z_without_the_other_half", mean_square_on(np.linspace(0, 8, 8001), False)),
+    (PLAIN, "mean_square_on_a_short_grid", mean_square_on(np.linspace(-3, 3, 61))),
+    (TANH, "mean_square_on_a_coarse_grid", mean_square_on(np.linspace(-8, 8, 50))),
+):
+    add_wrong("6.2", rejected_by, (first, right_mean_squares), name)
+
+
+def recursion_on(mean_square):
+    def mean_squares(q, n_inputs, sigma, activation, n_layers):
+        found = []
+        for _ in range(n_layers):
+            q = mean_square(activation, n_inputs * sigma**2 * q)
+            found.append(q)
+        return found
+
+    return mean_squares
+
+
+for first in (mean_square_without_the_half, mean_square_without_squaring, mean_square_as_variance):
+    add_wrong("6.2", POWERS, (first, recursion_on(first)), f"recursion_on_{first.__name__}")
 for rejected_by, second in (
+    (POWERS, recursion_that_hands_on_what_enters),
     (POWERS, recursion_without_squaring_sigma),
     (POWERS, recursion_without_the_inputs),
     (POWERS, recursion_with_the_rms_factor),
@@ -367,6 +450,47 @@ def changes_the_gradient_in_place(gradient, activations, weights, slope):
     return found[::-1]
 
 
+def half_a_step_too_far(gradient, activations, weights, slope):
+    found = []
+    for a, w in zip(activations[::-1], weights[::-1], strict=True):
+        gradient = (slope(a) * gradient) @ w.T
+        found.append(gradient)
+    return found[::-1]
+
+
+def multiplies_before_the_slope(gradient, activations, weights, slope):
+    found = []
+    for a, w in zip(activations[::-1], weights[::-1], strict=True):
+        gradient = slope(a) * (gradient @ w.T)
+        found.append(gradient)
+    return found[::-1]
+
+
+def takes_the_slope_of_the_next_layer(gradient, activations, weights, slope):
+    found = [slope(activations[-1]) * gradient]
+    for number in range(len(weights) - 2, -1, -1):
+        found.append(slope(activations[number + 1]) * (found[-1] @ weights[number + 1].T))
+    return found[::-1]
+
+
+def takes_the_last_slope_in_every_layer(gradient, activations, weights, slope):
+    return back(gradient, [activations[-1]] * len(weights), weights, slope)
+
+
+def goes_through_the_activations_from_the_first(gradient, activations, weights, slope):
+    return back(gradient, activations[::-1], weights, slope)
+
+
+for rejected_by, answer in (
+    (LAST, half_a_step_too_far),
+    (LAST, multiplies_before_the_slope),
+    (NUMERIC, takes_the_slope_of_the_next_layer),
+    (NUMERIC, takes_the_last_slope_in_every_layer),
+    (NUMERIC, goes_through_the_activations_from_the_first),
+):
+    add_wrong("6.3", rejected_by, answer, answer.__name__)
+
+
 # 6.4 fans
 
 DENSE = "a dense layer: its inputs, its outputs"
@@ -437,6 +561,12 @@ def makes_fractions_of_them(shape):
     return float(n * shape[-2]), float(n * shape[-1])
 
 
+@wrong("6.4", rejected_by=DENSE)
+def multiplies_no_places(shape):
+    n = np.prod(shape[:-2])  # 1.0 for a dense layer
+    return n * shape[-2], n * shape[-1]
+
+
 # 6.5 LeCun, Glorot, He
 
 SHAPE = "the shape of the kernel, and values around 0"
@@ -490,6 +620,11 @@ for rejected_by, name, options in (
     (UNIFORM, "takes_three_spreads_for_the_limit", {"limit": lambda variance: 3 * np.sqrt(variance)}),
     (UNIFORM, "forgets_the_root_of_the_limit", {"limit": lambda variance: 3 * variance}),
     (SHAPE, "draws_around_one", {"mean": 1.0}),
+    (HE, "takes_the_first_number_for_the_fan_in", {"fans": lambda shape: (shape[0], shape[-1])}),
+    (UNIFORM, "takes_the_first_two_numbers_for_the_fans", {"fans": lambda shape: shape[:2]}),
+    (HE, "takes_the_mean_of_the_fans_for_he", {"fans": lambda shape: [sum(right_fans(shape)) / 2] * 2}),
+    (UNIFORM, "takes_the_fan_out_uniformly", {"fans": lambda shape: right_fans(shape)[::-1]}),
+    (UNIFORM, "takes_the_variance_for_the_limit", {"limit": lambda variance: np.sqrt(3) * variance}),
 ):
     add_wrong("6.5", rejected_by, with_options(**options), name)
 
@@ -649,6 +784,14 @@ def multiplies_by_root_two(shape, rng):
     return np.sqrt(2) * right_orthogonal(shape, rng)
 
 
+@wrong("6.6", rejected_by=DIRECTIONS)
+def multiplies_the_rows_by_the_signs(shape, rng):
+    rows, columns = sizes(shape)
+    q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+    q = np.sign(np.diag(r))[:, None] * q if rows == columns else q * np.sign(np.diag(r))
+    return (q if rows >= columns else q.T).reshape(shape)
+
+
 # 6.7 two instruments
 
 COPIES = "copies count once, in a dense layer and in a convolution"
@@ -657,6 +800,7 @@ TOLERANCE = "one weight that differs by more than the tolerance makes a neuron d
 DEAD = "a neuron is dead if it is 0 for every galaxy"
 CHANNELS = "a channel is dead if it is 0 at every place of every image"
 NEGATIVE = "a negative value is alive"
+LARGEST = "the largest difference counts, from the neurons that were counted"
 
 
 def distinct(kernel, tolerance, size=np.max):
@@ -713,6 +857,43 @@ def knows_dense_layers_alone(kernel, tolerance):
     return len({tuple(np.round(column, 3)) for column in kernel.T})
 
 
+def mixes_the_neurons(kernel, tolerance):
+    return distinct(kernel.reshape(kernel.shape[-1], -1).T, tolerance)
+
+
+def rounds_to_the_tolerance(kernel, tolerance):
+    return np.unique(np.round(kernel.reshape(-1, kernel.shape[-1]) / tolerance), axis=1).shape[1]
+
+
+def forgets_the_absolute_value(kernel, tolerance):
+    counted = []
+    for neuron in kernel.reshape(-1, kernel.shape[-1]).T:
+        if all((neuron - other).max() > tolerance for other in counted):
+            counted.append(neuron)
+    return len(counted)
+
+
+def takes_the_length_of_the_difference(kernel, tolerance):
+    return distinct(kernel, tolerance, np.linalg.norm)
+
+
+def adds_the_differences(kernel, tolerance):
+    return distinct(kernel, tolerance, np.sum)
+
+
+def compares_with_all_before(kernel, tolerance):
+    columns = kernel.reshape(-1, kernel.shape[-1]).T
+    return sum(all(abs(c - other).max() > tolerance for other in columns[:i]) for i, c in enumerate(columns))
+
+
+def mean_of_zero_is_dead(activations):
+    return np.mean(activations.mean(axis=tuple(range(activations.ndim - 1))) == 0)
+
+
+def sum_of_zero_is_dead(activations):
+    return np.mean(activations.sum(axis=tuple(range(activations.ndim - 1))) == 0)
+
+
 def share_of_zeros(activations):
     return np.mean(activations == 0)
 
@@ -764,6 +945,12 @@ for rejected_by, first in (
     (TOLERANCE, wants_every_weight_to_differ),
     (EXTREMES, counts_the_copies),
     (COPIES, knows_dense_layers_alone),
+    (COPIES, mixes_the_neurons),
+    (LARGEST, rounds_to_the_tolerance),
+    (COPIES, forgets_the_absolute_value),
+    (LARGEST, takes_the_length_of_the_difference),
+    (LARGEST, adds_the_differences),
+    (LARGEST, compares_with_all_before),
 ):
     add_wrong("6.7", rejected_by, (first, right_dead), first.__name__)
 for rejected_by, second in (
@@ -777,6 +964,8 @@ for rejected_by, second in (
     (CHANNELS, small_is_dead),
     (DEAD, first_galaxy_alone),
     (DEAD, in_per_cent),
+    (NEGATIVE, mean_of_zero_is_dead),
+    (NEGATIVE, sum_of_zero_is_dead),
 ):
     add_wrong("6.7", rejected_by, (distinct, second), second.__name__)
 
@@ -809,6 +998,7 @@ for rejected_by, name, new in (
     (ONE, "divides_by_the_variance", lambda w, a, f: w / np.var(a @ w)),
     (ONE, "measures_what_leaves", lambda w, a, f: w / np.std(f(a @ w))),
     (ONE, "divides_by_the_rms_of_what_leaves", lambda w, a, f: w / rms(f(a @ w))),
+    (ONE, "divides_by_the_rms_of_what_enters", lambda w, a, f: w / rms(a @ w)),
     (ONE, "multiplies", lambda w, a, f: w * np.std(a @ w)),
     (ONE, "divides_by_the_spread_of_the_weights", lambda w, a, f: w / np.std(w)),
     (ONE, "divides_by_the_spread_of_the_inputs", lambda w, a, f: w / np.std(a)),
@@ -851,6 +1041,16 @@ def changes_the_weights_in_place(weights, x, activation):
         w /= np.std(x @ w)
         x = activation(x @ w)
     return weights
+
+
+@wrong("6.8", rejected_by=EVERY)
+def divides_the_activations_too(weights, x, activation):
+    found = []
+    for w in weights:
+        found.append(w / np.std(x @ w))
+        x = activation(x @ found[-1])
+        x = x / np.std(x)
+    return found
 
 
 @wrong("6.8", rejected_by=EVERY)

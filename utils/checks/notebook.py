@@ -196,28 +196,32 @@ def progress(lab):
     lab : str
         Two digits, e.g. ``"01"``.
     """
-    known, done = exercises(lab), _read()
-    entries = [(e, done.get(e.id, {"state": "not attempted", "points": 0})) for e in known.values()]
-    if not any(e.subtests() for e in known.values()):
-        ran = sum(entry["state"] == "ran" for _, entry in entries)
-        print(f"Lab {lab}: {ran} of {len(known)} exercises ran on all their cases; whoever grades gives the points")
+    known, kept = exercises(lab), _read()
+    entries = [(e, kept.get(e.id, {"state": "not attempted", "points": 0})) for e in known.values()]
+    if not _judged(known):
+        print(f"Lab {lab}: {done(lab)}; whoever grades gives the points")
         for exercise, entry in entries:
             mark = {"ran": "○", "not yet": "✘"}.get(entry["state"], "·")
             print(f"  {mark} {exercise.id} {exercise.title}: {entry['state']}")
         return
-    correct = sum(entry["state"] == "correct" for _, entry in entries)
     points = sum(entry["points"] for _, entry in entries)
     total = sum(e.points for e in known.values())
-    print(f"Lab {lab}: {correct} of {len(known)} exercises correct, {points} of {total} points")
+    print(f"Lab {lab}: {done(lab)}, {points} of {total} points")
     for exercise, entry in entries:
         mark = {"correct": "✔", "not yet": "✘"}.get(entry["state"], "·")
         print(f"  {mark} {exercise.id} {exercise.title}: {entry['state']}, {entry['points']} of {exercise.points}")
 
 
 def done(lab):
-    """(exercises that are correct, exercises) of a lab."""
+    """How far one is in a lab, in words; in a copy without judges, that is how many answers run."""
     known, kept = exercises(lab), _read()
-    return sum(kept.get(id_, {}).get("state") == "correct" for id_ in known), len(known)
+    best, words = ("correct", "correct") if _judged(known) else ("ran", "ran on all their cases")
+    return f"{sum(kept.get(id_, {}).get('state') == best for id_ in known)} of {len(known)} exercises {words}"
+
+
+def _judged(known):
+    """Whether this copy of the course has the judges of some exercises."""
+    return any(exercise.subtests() for exercise in known.values())
 
 
 def _is_reference(answer):

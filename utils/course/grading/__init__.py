@@ -10,6 +10,7 @@ roster      who is in the class, and whom a name means
 owners      whose each file is
 submissions each student's notebook
 reading     a notebook's cells, read leniently and safely
+syntax      a cell as Python reads it, its magics left out
 compose     the student's answers in the instructor's notebook
 One submission
 plan        which cells are run, and what stands in for an exercise

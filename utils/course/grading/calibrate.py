@@ -95,9 +95,10 @@ def calibrate(setup, grader=Job.grader):
         second, blank = _grade(grader, normal, solution, untouched)
     else:
         second, blank = _grade(grader, forked, solution, untouched)
-        fork, note = second["kernel"] == "forked", "kernels are forked, as this agrees with kernels of their own"
-        if not fork:
-            note = "kernels are not forked: this system has no fork server"
+        fork, told = second["kernel"] == "forked", second.get("kernel_note", "")
+        note = told or "kernels are not forked: this system has no fork server"
+        if fork:
+            note = "kernels are forked, as this agrees with kernels of their own" + (f"; {told}" if told else "")
     if verdicts(first) != verdicts(second):
         difference = _difference(first, second)
         if not fork:

@@ -6,10 +6,11 @@ import re
 import signal
 import statistics
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from utils.course.errors import CourseError
+from utils.course.grading.wording import count
 from utils.course.source import select_labs
 
 MEMORY_OF_A_WORKER = 3e9  # bytes that grading one submission takes at most, as a rule
@@ -143,6 +144,7 @@ class _Command:
         from utils.course.grading.folder import secret_seed
         from utils.course.grading.lateness import parse_due, parse_rule
         from utils.course.grading.results import Results
+        from utils.course.grading.roster import read_roster
         from utils.course.grading.submissions import find_submissions
         from utils.course.grading.version import course_version, lab_notebook, packages
         from utils.course.grading.workers import Job
@@ -155,7 +157,8 @@ class _Command:
         if note:
             say(f"due: {note}")
         truth = json.loads(lab_notebook(course.root, "solutions", self.lab.number).read_bytes())
-        self.submissions = find_submissions(options.submissions, self.lab, truth, options.roster)
+        self.people = read_roster(options.roster) if options.roster else []
+        self.submissions = find_submissions(options.submissions, self.lab, truth, self.people)
         seed = secret_seed(options.output, options.seed)
         wanted = ("skip_training", "isolation", "cell_seconds")
         mode = {name: getattr(options, name) for name in wanted}
@@ -177,6 +180,7 @@ class _Command:
         self.say(self._overview(wanted))
         if not wanted:
             return
+        self._check_files()
         jobs = 1 if self.options.dask else self._jobs(len(wanted))
         setup = self._setup(jobs)
         self._calibrate(setup, jobs)
@@ -196,12 +200,19 @@ class _Command:
             return [submission for submission in found if submission.student in self.options.only]
         return found[self.shard[0] - 1 :: self.shard[1]] if self.shard else found
 
+    def _check_files(self):
+        """A CourseError where marks by hand or due dates cannot be used: said now, not when everybody is graded."""
+        from utils.course.grading.outputs import class_entries
+
+        if self.due or any(path.exists() for path in self._files().values()):
+            class_entries([], self.submissions, self.people, self._outputs())
+
     def _overview(self, wanted):
         here = f", this is part {self.shard[0]} of {self.shard[1]}" if self.shard else ""
         there = sum(not submission.problem for submission in self.submissions)
         return (
-            f"lab {self.lab.number}: {_count(len(self.submissions), 'student')}, "
-            f"{_count(there, 'notebook')} that can be read{here}; {len(wanted)} to grade"
+            f"lab {self.lab.number}: {count(len(self.submissions), 'student')}, "
+            f"{count(there, 'notebook')} that can be read{here}; {len(wanted)} to grade"
         )
 
     def _jobs(self, wanted):
@@ -251,7 +262,7 @@ class _Command:
 
     def finish(self):
         """Write what there is to write, and say where; the exit status."""
-        from utils.course.grading.outputs import Options, write_outputs
+        from utils.course.grading.outputs import write_outputs
         from utils.course.grading.results import identify
 
         kept = {s.student: self.results.load(s) for s in self.submissions if not s.problem}
@@ -260,16 +271,23 @@ class _Command:
             self._say_shard(kept)
             return 0
         results = [identify(kept[s.student]["result"], s) for s in self.submissions if kept.get(s.student)]
-        facts = {"facts": tuple(self._facts()), "warnings": tuple(self._warnings(results))}
-        dates = {"due": self.due, "rule": self.rule}
-        files = {name: self.options.output / f"{name}.csv" for name in ("overrides", "extensions")}
-        options = Options(**self._described(), **facts, **dates, **files)
-        submissions, folder = self.submissions, self.options.output
-        write_outputs(folder, results, submissions, self.options.roster, options, say=self.say)
+        options, folder = self._outputs(), self.options.output
+        options = replace(options, facts=tuple(self._facts()), warnings=tuple(self._warnings(results)))
+        write_outputs(folder, results, self.submissions, self.people, options, say=self.say)
         if open_ones:
             self._say_open(open_ones)
         self.say(summary(folder, self.lab.number))
         return 1 if open_ones and self.options.merge and not self.options.partial else 0
+
+    def _outputs(self):
+        """What all that is written depends on, but for how it was graded."""
+        from utils.course.grading.outputs import Options
+
+        return Options(**self._described(), **self._files(), due=self.due, rule=self.rule)
+
+    def _files(self):
+        """Tables that a person writes, which may be there."""
+        return {name: self.options.output / f"{name}.csv" for name in ("overrides", "extensions")}
 
     def _described(self):
         """What the outputs have to know of the lab: kept by the calibration, as finding it out takes a while."""
@@ -318,7 +336,7 @@ class _Command:
         from utils.course.grading.version import differences
 
         why = differences(others[-1]["packages"], self.results.packages) or "the course was changed since"
-        self.say(f"(there are results of {_count(len(others), 'other version')} for them: {why})")
+        self.say(f"(there are results of {count(len(others), 'other version')} for them: {why})")
 
     def stopped(self):
         """What to say after Ctrl-C."""
@@ -360,20 +378,16 @@ def summary(folder, number):
         most = next(row.get("maximum") for row in rows if row.get("maximum"))
         marks = f"mean {statistics.fmean(totals):.1f}, median {statistics.median(totals):.1f}, of {most}"
     flags = [int(row.get("to review") or 0) for row in rows]
-    look = f"{_count(sum(flags), 'place')} in the answers of {_count(sum(map(bool, flags)), 'student')}"
+    look = f"{count(sum(flags), 'place')} in the answers of {count(sum(map(bool, flags)), 'student')}"
     return "\n".join(
         [
-            f"lab {number}: {_count(len(rows), 'student')}: {', '.join(counts)}",
+            f"lab {number}: {count(len(rows), 'student')}: {', '.join(counts)}",
             f"points: {marks}",
             f"to look at: {look if any(flags) else 'nothing'}",
             f"gradebook: {folder / 'grades.csv'}, feedback: {folder / 'feedback'}",
             f"report: {folder / 'report.html'}",
         ]
     )
-
-
-def _count(number, what):
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _names(students, most=20):

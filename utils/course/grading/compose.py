@@ -15,18 +15,16 @@ from itertools import pairwise
 
 from utils.course.errors import CourseError
 from utils.course.grading.reading import Unreadable, read_notebook
+from utils.course.grading.syntax import LONGEST, NotPython, parse
 from utils.course.marks import BEGIN, cut
 from utils.course.names import names_bound, names_read
 from utils.course.notebook import dumps, join, split
 from utils.course.source import Cell, select_labs
 from utils.files import write_text
 
-LONGEST_ANSWER = 100_000  # characters: longer cells are not looked into
 _MARKER = re.compile(r"#+[ \t]*exercise[ \t]*(\d+\.\d+)(?!\.?\d)", re.IGNORECASE)
 _DEFINES = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
-_MAGIC = re.compile(r"^([ \t]*)(?:[%!?]|\w[\w, \t]*=[ \t]*[%!]).*$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
-_NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 SURENESS = ("marker", "metadata", "id", "names")
 
 
@@ -294,17 +292,11 @@ def _scattered(open_ones, names, loose):
 
 
 def _parsed(source):
-    """The syntax tree, magics left out; None where it is not Python."""
-    if len(source) > LONGEST_ANSWER:
+    """The cell as Python reads it, see :func:`~utils.course.grading.syntax.parse`; None where it is not Python."""
+    try:
+        return parse(source)
+    except NotPython:
         return None
-    for text in (source, _MAGIC.sub(r"\1pass", source)):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about odd escapes in the student's texts
-                return ast.parse(text)
-        except _NOT_PYTHON:
-            continue
-    return None
 
 
 def defined_names(source):
@@ -317,11 +309,11 @@ def defined_names(source):
     >>> sorted(defined_names("def double(x:"))
     ['double']
     """
-    tree = _parsed(source)
-    if tree is None:
-        return frozenset(_DEFINES.findall(source[:LONGEST_ANSWER]))
+    parsed = _parsed(source)
+    if parsed is None:
+        return frozenset(_DEFINES.findall(source[:LONGEST]))
     names = set()
-    for node in tree.body:
+    for node in parsed.tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
@@ -351,14 +343,13 @@ def _meanings(sources):
 
 def _names(which, source):
     """Names that :mod:`utils.course.names` finds in a cell, magics left out; none where it is not Python."""
-    for text in (source, _MAGIC.sub(r"\1pass", source)) if len(source) <= LONGEST_ANSWER else ():
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return which(text)
-        except _NOT_PYTHON:
-            continue
-    return set()
+    parsed = _parsed(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return which(parsed.text) if parsed else set()
+    except (SyntaxError, RecursionError, MemoryError):  # what has a tree need not run: a `return` outside a function
+        return set()
 
 
 def _squeeze(text):

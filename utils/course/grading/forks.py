@@ -123,7 +123,7 @@ class Zygote:
             Where the server has ended.
         """
         self.wait()
-        process = Process(self)
+        process = Process()
         with self._lock:
             order["id"], self._next = self._next, self._next + 1
             self._orders[order["id"]] = process
@@ -134,18 +134,19 @@ class Zygote:
                 raise CourseError(f"the fork server has ended{self._printed()}") from None
         return process
 
-    def call(self, function, arguments=(), cwd=None, environment=None, path=(), output=None):
-        """Call a function in a fork; outside of a sandbox.
+    def call(self, function, arguments, cwd, output=None):
+        """Call a function in a fork with this process's environment; outside of a sandbox.
 
         Parameters
         ----------
         function : str
             ``"module:name"``. What it returns is the status, None is 0.
-        arguments : list or dict
-            What JSON can carry.
-        cwd, environment, path, output
-            The fork's folder, environment (None: this process's), what comes first in its search path, and the file
-            that takes what it prints (None: nothing does).
+        arguments : dict
+            Keywords; what JSON can carry.
+        cwd : pathlib.Path
+            The fork's folder.
+        output : pathlib.Path or None
+            The file that takes what it prints; None: nothing does.
 
         Returns
         -------
@@ -153,10 +154,9 @@ class Zygote:
         """
         return self.order(
             target="call",
-            arguments=[function, arguments if isinstance(arguments, dict) else list(arguments)],
-            cwd=str(cwd or os.getcwd()),
-            environment=dict(os.environ if environment is None else environment),
-            path=list(map(str, path)),
+            arguments=[function, arguments],
+            cwd=str(cwd),
+            environment=dict(os.environ),
             output=str(output) if output else None,
         )
 
@@ -184,8 +184,8 @@ class Process:
         What went wrong with starting it.
     """
 
-    def __init__(self, zygote):
-        self.zygote, self.pid, self.status, self.error = zygote, None, None, ""
+    def __init__(self):
+        self.pid, self.status, self.error = None, None, ""
         self.ready, self.ended, self._changed = threading.Event(), threading.Event(), threading.Condition()
 
     def _hear(self, message):

@@ -122,7 +122,8 @@ class Grader:
         -------
         dict
             What the gradebook, the feedback and the report are made of: ``schema``, ``lab``, ``status``, ``reason``,
-            ``notes``, ``points``, ``max``, ``isolation``, ``kernel``, ``seconds``, ``runs``, ``exercises``, ``cells``.
+            ``notes``, ``points``, ``max``, ``isolation``, ``kernel``, ``kernel_note``, ``seconds``, ``runs``,
+            ``exercises``, ``cells``.
         """
         start = time.monotonic()
         try:
@@ -152,6 +153,7 @@ class Grader:
             ),
             "isolation": self.setup.isolation,
             "kernel": "forked" if self.launcher.forking else "normal",
+            "kernel_note": self.launcher.note,
             "seconds": round(time.monotonic() - start, 2),
             "runs": work.runs if work else 0,
             "exercises": exercises,

@@ -59,8 +59,6 @@ class Launcher:
     preload : sequence of str
     cache : pathlib.Path or None
         Folder of data, which can be read only.
-    environment : dict
-        Variables for the kernels, over those that they get anyway.
     threads : int or None
         For the numerical libraries of a kernel; None: as many as they like.
 
@@ -80,13 +78,12 @@ class Launcher:
         fork=True,
         preload=PRELOAD,
         cache=None,
-        environment=None,
         threads=None,
     ):
         self.course, self.isolation, self.limits = Path(course).resolve(), isolation, limits or Limits()
         self.cache = Path(cache).resolve() if cache else None
         self.forking, self.note = fork and _LINUX, ""
-        self._preload, self._extra, self._threads = tuple(preload), dict(environment or {}), threads
+        self._preload, self._threads = tuple(preload), threads
         self._place = Place()
         self._folder = self._place.path
         self._slot = self._folder / "slot"  # what is beside it, no kernel sees
@@ -134,7 +131,7 @@ class Launcher:
         for _ in range(3):
             self._kernel = None
             kernel = self._start()
-            if kernel is not None and kernel._wait_ready(START_SECONDS):
+            if kernel is not None and kernel._process.wait_ready(START_SECONDS):
                 self._kernel = kernel
                 return kernel
             if kernel is not None:
@@ -264,7 +261,7 @@ class Launcher:
         if sys.platform == "win32":
             own |= {name: os.environ[name] for name in ("SYSTEMROOT", "USERPROFILE") if name in os.environ}
         name, _, value = self._mark.partition("=")
-        return base_environment() | own | threads | self._extra | {name: value}
+        return base_environment() | own | threads | {name: value}
 
 
 class Kernel:
@@ -328,9 +325,6 @@ class Kernel:
             watchdog.join()
         self._launcher._kernel_ended(gone)
         remove(self._folder)
-
-    def _wait_ready(self, seconds):
-        return self._process.wait_ready(seconds)
 
     def _end(self):
         """Kill all its processes; whether none is left."""

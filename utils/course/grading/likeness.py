@@ -20,7 +20,8 @@ import tokenize
 from collections import Counter
 from dataclasses import dataclass
 
-from utils.course.grading.usage import NotPython, bound_by, imported_names, parse
+from utils.course.grading.syntax import NotPython, parse
+from utils.course.grading.usage import bound_by, imported_names
 
 RUN = 5  # words
 ALIKE = 0.7  # share of the runs of both
@@ -112,7 +113,7 @@ def normal_form(source, imports="", stub=""):
 
 def _statements(source, known):
     """The statements of a cell that say something, those of its functions in the place of the functions."""
-    tree, _ = parse(source)
+    tree = parse(source).tree
     numbered = _Numbered(known | {n: p for node in ast.walk(tree) for n, p in bound_by(node)})
     statements = []
     for node in tree.body:
@@ -171,7 +172,6 @@ class _Numbered(ast.NodeTransformer):
         return node if node.id in _BUILTINS else ast.Name(self.number(node.id), node.ctx)
 
     def visit_arg(self, node):
-        node.annotation = None
         node.arg = self.number(node.arg)
         return node
 

@@ -12,7 +12,7 @@ from utils.course.grading.lateness import LateRule, read_extensions
 from utils.course.grading.marks import exercise_table, mark
 from utils.course.grading.overrides import read_overrides
 from utils.course.grading.report import report_page
-from utils.course.grading.roster import read_roster, unique_ids
+from utils.course.grading.roster import unique_ids
 from utils.course.grading.tables import write_table
 from utils.course.grading.wording import moment
 from utils.course.notebook import join
@@ -115,7 +115,7 @@ def _heading(truth):
     return found[1].strip() if found else ""
 
 
-def write_outputs(folder, results, submissions, roster, options, say=print):
+def write_outputs(folder, results, submissions, people, options, say=print):
     """Write everything; each file whole or not at all, the same bytes for the same inputs.
 
     Parameters
@@ -127,7 +127,8 @@ def write_outputs(folder, results, submissions, roster, options, say=print):
         In any order.
     submissions : list of Submission
         Of the whole class, also of those who handed in nothing; may be empty where the results are all there is.
-    roster : str, pathlib.Path, list of Person or None
+    people : list of Person
+        The roster; may be empty.
     options : Options
     say : callable
         Told, in lines, what was not written and why.
@@ -140,9 +141,9 @@ def write_outputs(folder, results, submissions, roster, options, say=print):
     Raises
     ------
     CourseError
-        Where overrides, extensions or the roster cannot be used; nothing is written then.
+        Where overrides or extensions cannot be used; nothing is written then.
     """
-    folder, people = Path(folder), _people(roster)
+    folder = Path(folder)
     entries, exercises = class_entries(results, submissions, people, options)
     pages = {name: f"{file}.html" for name, file in unique_ids(entry.student for entry in entries).items()}
     review = review_flags(
@@ -231,12 +232,6 @@ def class_entries(results, submissions, people, options):
             )
         )
     return entries, exercises
-
-
-def _people(roster):
-    if roster is None:
-        return []
-    return list(roster) if isinstance(roster, (list, tuple)) else read_roster(roster)
 
 
 def _there(path):

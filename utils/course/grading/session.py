@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Listener
 from pathlib import Path
 
-from utils.course.grading.kernels import Zygote
+from utils.course.grading.forks import Zygote
 from utils.course.notebook import dumps
 from utils.files import ROOT
 

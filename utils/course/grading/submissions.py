@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 
 from utils.course.grading.compose import answer_cells, compose, defined_names
 from utils.course.grading.owners import CANVAS, NOTEBOOK, sort_by_student
-from utils.course.grading.reading import StudentCell, StudentNotebook, Unreadable, read_notebook
+from utils.course.grading.reading import Unreadable, read_notebook
 from utils.course.grading.received import File, receive
-from utils.course.grading.roster import read_moment, read_roster
+from utils.course.grading.roster import read_moment
 from utils.course.notebook import join
-
-__all__ = ["StudentCell", "StudentNotebook", "Submission", "Unreadable", "find_submissions", "read_notebook"]
 
 _MOST_READ, _MOST_BYTES = 40, 100_000_000  # notebooks of one student that are looked into, and their bytes in all
 _UPLOAD = re.compile(r"(?:-(\d{1,3})|\((\d{1,3})\))$")
@@ -52,7 +50,7 @@ class Submission:
     notes: tuple[str, ...] = ()
 
 
-def find_submissions(path, lab, truth, roster=None):
+def find_submissions(path, lab, truth, people=()):
     """One submission for each student, those of the roster who sent nothing included.
 
     Parameters
@@ -63,8 +61,8 @@ def find_submissions(path, lab, truth, roster=None):
         Notebooks of other labs are passed over.
     truth : dict
         The lab's solution notebook.
-    roster : str, pathlib.Path or None
-        A CSV file, see :func:`utils.course.grading.roster.read_roster`.
+    people : sequence of Person
+        The roster.
 
     Returns
     -------
@@ -74,9 +72,8 @@ def find_submissions(path, lab, truth, roster=None):
     Raises
     ------
     CourseError
-        Where there is nothing at `path`, or the roster cannot be understood. No student's file raises anything.
+        Where there is nothing at `path`. No student's file raises anything.
     """
-    people = read_roster(roster) if roster else []
     wanted = _Wanted(lab, truth)
     found = [_submission(bundle, wanted) for bundle in sort_by_student(receive(path), lab, people)]
     found = [submission for submission in found if submission]

@@ -8,12 +8,10 @@ Whoever wants to hide something from a reader of syntax trees can; this is for a
 import ast
 import builtins
 import re
-import warnings
 from dataclasses import dataclass
 
-LONGEST = 100_000  # characters of an answer that is read
-_MAGIC = re.compile(r"^(\s*)(%{1,2}\w+|!{1,2}\w*|\?{1,2}\w+)[^\n]*", re.MULTILINE)
-_ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)([%!])[^\n]*", re.MULTILINE)
+from utils.course.grading.syntax import NotPython, parse
+
 _BUILTIN_NAMES = frozenset(dir(builtins))
 
 # Modules that reach outside of an answer's own business: files, processes, the interpreter, the notebook.
@@ -55,41 +53,10 @@ class Use:
     line: int
 
 
-class NotPython(Exception):
-    """A source that cannot be read as Python; the text says why."""
-
-
-def parse(source):
-    """The syntax tree of a cell, and the magics in it: (ast.Module, list of (line, magic)); or :class:`NotPython`."""
-    if len(source) > LONGEST:
-        raise NotPython(f"is {len(source)} characters long: not read")
-    try:
-        return _tree(source), []
-    except SyntaxError as error:
-        problem = f"is not valid Python ({error.msg}, line {error.lineno})"
-    except (ValueError, MemoryError, RecursionError):
-        raise NotPython("cannot be read as Python") from None
-    magics = [(source.count("\n", 0, m.start(2)) + 1, m[2]) for m in _MAGIC.finditer(source)]
-    magics += [(source.count("\n", 0, m.start(2)) + 1, m[2]) for m in _ASSIGNED_MAGIC.finditer(source)]
-    if magics:
-        plain = _ASSIGNED_MAGIC.sub(r"\g<1>None", _MAGIC.sub(r"\1pass", source))
-        try:
-            return _tree(plain), sorted(magics)
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
-            problem += f"; it holds the magic {magics[0][1]}"
-    raise NotPython(problem)
-
-
-def _tree(source):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a student's "\d" is no business of whoever grades
-        return ast.parse(source)
-
-
 def imported_names(source):
     """Names that the imports of a cell bind: name -> dotted path. What is not Python binds nothing."""
     try:
-        tree, _ = parse(source)
+        tree = parse(source).tree
     except NotPython:
         return {}
     names = {}
@@ -133,7 +100,7 @@ def uses(source, imports="", forbidden=()):
     """
     known = imported_names(imports)
     try:
-        tree, magics = parse(source)
+        _, tree, magics = parse(source)
     except NotPython as error:
         return [Use("unparsable", str(error), 1)]
     reader = _Reader(known, forbidden)

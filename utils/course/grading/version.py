@@ -3,7 +3,6 @@
 import ast
 import functools
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -11,6 +10,7 @@ import re
 from pathlib import Path
 
 from utils.course.errors import CourseError
+from utils.environment import installed_version
 
 PACKAGES = (
     "tensorflow",
@@ -146,18 +146,9 @@ def _code(cell):
 
 def packages():
     """Version of each package that a verdict may hang on, and of Python and the backend of Keras: name -> text."""
-    found = {name: _version(name) for name in PACKAGES}
+    found = {name: installed_version(name) or "missing" for name in PACKAGES}
     python = ".".join(platform.python_version_tuple()[:2])
     return found | {"python": python, "keras backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
-
-
-def _version(name):
-    for candidate in (name, f"{name}-cpu"):  # TensorFlow has a build without GPU support under a name of its own
-        try:
-            return importlib.metadata.version(candidate)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return "missing"
 
 
 def differences(there, here):

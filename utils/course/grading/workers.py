@@ -23,6 +23,8 @@ from utils.course.errors import CourseError
 from utils.course.grading import version
 from utils.files import ROOT
 
+START_SECONDS = 10.0  # for a worker that is to be stopped to have started
+
 
 @dataclass(frozen=True)
 class Job:
@@ -79,9 +81,6 @@ def grade_one(job, student, data):
             return _fault(error)
         try:
             return {"result": grader.grade(data) | {"student": student}}
-        except SystemExit:  # we were told to end
-            _close()
-            os._exit(1)
         except Exception as error:
             _close()  # the next submission gets a fresh one
             return _fault(error)
@@ -240,6 +239,7 @@ class Workers(Executor):
         deadline = time.monotonic() + 10
         for slot in self._slots:
             slot.kill(max(0.0, deadline - time.monotonic()))
+        self.shutdown(cancel_futures=True)
 
     def shutdown(self, wait=True, *, cancel_futures=False):
         for slot in self._slots:
@@ -258,30 +258,30 @@ class _Slot:
     def submit(self, function, *args):
         if self._pool is not None:
             try:
-                self.future = self._pool.submit(function, *args)
+                self.future = self._pool.submit(_task, function, *args)
                 return self.future
             except BrokenProcessPool:
                 self._pool.shutdown(wait=False)
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker)
         self._process = self._pool.submit(os.getpid)
-        self.future = self._pool.submit(function, *args)
+        self.future = self._pool.submit(_task, function, *args)
         return self.future
 
-    def _family(self):
-        """Our process and all that it has started, as psutil.Process; empty where there is none."""
+    def _family(self, patience=0.0):
+        """Our process, once it has started, and all that it has started, as psutil.Process; empty where it has not."""
         import psutil
 
         try:
-            process = psutil.Process(self._process.result(timeout=0))
+            process = psutil.Process(self._process.result(patience))
             return [process, *process.children(recursive=True)]
-        except Exception:  # not there yet, or not any more
+        except Exception:  # there is none yet, or not any more
             return []
 
     def terminate(self):
         import psutil
 
-        for process in self._family()[:1]:
+        for process in self._family(START_SECONDS)[:1]:
             try:
                 process.terminate()
             except psutil.Error:
@@ -305,12 +305,27 @@ class _Slot:
 
 def _start_worker():
     """Prepare a worker process: it ends when told to or when its parent does, and leaves nothing running behind it."""
-    signal.signal(
-        signal.SIGINT, _ignore
-    )  # Ctrl-C goes to all; the parent decides. No SIG_IGN: kernels would inherit it
+    # Ctrl-C goes to all; the parent decides. Were it SIG_IGN, kernels would inherit it.
+    signal.signal(signal.SIGINT, _ignore)
     signal.signal(signal.SIGTERM, _end)
     multiprocessing.util.Finalize(None, _close, exitpriority=100)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+_busy = False  # with a task
+
+
+def _task(function, *arguments):
+    """Run a task in a worker process. Told to end, it comes to an end here: the pool would take that for a result."""
+    global _busy
+    try:
+        _busy = True
+        return function(*arguments)
+    except SystemExit:
+        _close()
+        os._exit(1)
+    finally:
+        _busy = False
 
 
 def _ignore(*_):
@@ -318,7 +333,10 @@ def _ignore(*_):
 
 
 def _end(*_):
-    raise SystemExit(1)
+    if _busy:  # what the task has opened is closed on the way out
+        raise SystemExit(1)
+    _close()
+    os._exit(1)
 
 
 def _end_with_parent():

@@ -4,7 +4,7 @@ Run by path (``python zygote.py '{"preload": ["numpy"], ...}'``), also inside a 
 tools is visible, hence the standard library alone. It reads orders as lines of JSON and answers by lines of JSON:
 
 * first ``{"ready": true, "missing": {module: error}, "nests": bool, "nesting": "why not"}``;
-* an order ``{"id": 1, "target": ..., ...}``, see :class:`Order`, is answered by ``{"id": 1, "pid": 7}``, then by
+* an order ``{"id": 1, "target": ..., ...}``, see :func:`run_target`, is answered by ``{"id": 1, "pid": 7}``, then by
   ``{"id": 1, "ready": true}`` once the files that it waits for are there, then by ``{"id": 1, "exit": status}``;
   status is negative for a signal, as in :mod:`subprocess`.
 
@@ -23,7 +23,6 @@ import json
 import os
 import platform
 import resource
-import runpy
 import select
 import signal
 import struct
@@ -115,10 +114,9 @@ class Server:
         self.attendants = {}  # process -> id of its order
         self.reports = {}  # descriptor that an attendant writes to -> id of its order
         self.statuses = {}  # id -> what the attendant told of its target's end
-        self.wake, alarm = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self.alarm = alarm
+        self.wake, self.alarm = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self.alarm, warn_on_full_buffer=False)
 
     def run(self, greeting):
         self.answer(greeting)
@@ -278,7 +276,16 @@ def end_children():
 
 
 def run_target(order):
-    """Become the process that `order` asks for. Does not return."""
+    """Become the process that `order` asks for. Does not return.
+
+    Parameters
+    ----------
+    order : dict
+        ``target`` and its ``arguments``: ``"kernel"`` [its command line], ``"call"`` ["module:name", keywords], or
+        ``"exec"`` with a command line of another program; ``cwd`` and ``environment``. There may be ``output``, a file
+        for what is printed; ``await``, files that tell that it is ready; ``limits`` for ``setrlimit``, and with them
+        ``nice``; ``confine``: refuse system calls; ``enclose``: namespaces, see :func:`renew_mounts`.
+    """
     status = 1
     try:
         os.setsid()
@@ -294,13 +301,13 @@ def run_target(order):
         os.environ.update(order["environment"])
         os.chdir(order["cwd"])
         if order.get("limits"):
-            drop_capabilities() if order.get("enclose") else None
+            if order.get("enclose"):
+                drop_capabilities()
             prctl(PR_SET_NO_NEW_PRIVS, 1)
         if order.get("confine"):
             refuse_calls()
         if order["target"] == "exec":
             os.execve(order["arguments"][0], order["arguments"], os.environ)
-        sys.path[:0] = order.get("path", [])
         reseed()
         status = TARGETS[order["target"]](*order["arguments"]) or 0
     except SystemExit as end:
@@ -325,19 +332,12 @@ def run_kernel(arguments):
 
 
 def run_call(name, arguments):
-    """A function ``module:name`` with `arguments`, a list or a dict of keywords; what it returns is the status."""
+    """A function ``module:name`` with a dict of arguments; what it returns is the status."""
     module, _, function = name.partition(":")
-    function = getattr(importlib.import_module(module), function)
-    return function(**arguments) if isinstance(arguments, dict) else function(*arguments)
+    return getattr(importlib.import_module(module), function)(**arguments)
 
 
-def run_module(name, arguments):
-    """A module, as ``python -m``."""
-    sys.argv = [name, *arguments]
-    runpy.run_module(name, run_name="__main__", alter_sys=True)
-
-
-TARGETS = {"kernel": run_kernel, "call": run_call, "module": run_module}
+TARGETS = {"kernel": run_kernel, "call": run_call}
 
 
 def set_limits(order):
