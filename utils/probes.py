@@ -53,6 +53,25 @@ def activations(model, x, layers=None, training=False):
     return {layer.name: keras.ops.convert_to_numpy(output) for layer, output in zip(chosen, outputs, strict=True)}
 
 
+def rms(values):
+    """Root of the mean square, in double precision: squares of large or small numbers leave single precision.
+
+    Parameters
+    ----------
+    values : array
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> print(f"{rms(np.float32([3e30, 4e30, 0, 0])):.3g}")
+    2.5e+30
+    """
+    return np.sqrt(np.mean(np.square(values, dtype="float64")))
+
+
 def statistics(values):
     """Figures that describe each layer's activations.
 
@@ -77,9 +96,8 @@ def statistics(values):
     for name, array in values.items():
         array = np.asarray(array, "float64")  # squares of what a float32 holds may overflow
         with np.errstate(all="ignore"):
-            rms = np.sqrt(np.mean(np.square(array)))
             dead = np.mean(np.all(array == 0, axis=tuple(range(array.ndim - 1))))
-            rows.append((name, array.mean(), array.std(), rms, np.mean(array == 0), dead))
+            rows.append((name, array.mean(), array.std(), rms(array), np.mean(array == 0), dead))
     return np.array(rows, STATISTICS)
 
 
