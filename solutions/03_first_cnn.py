@@ -41,7 +41,7 @@ from keras import layers
 from scipy.ndimage import gaussian_filter
 from skimage.feature import hog
 
-from utils import datasets, metrics, plotting, results, sky, svm, training
+from utils import datasets, metrics, plotting, results, sky, stamps, svm, training
 from utils.checks import check, hint, reference, solution
 
 # %% [markdown]
@@ -402,9 +402,7 @@ plotting.learning_curves({"dense": dense_history});
 # galaxy is a large spiral, smoothed, for a kernel of nine pixels answers to the grains of the noise too.
 
 # %%
-truth = data.train.truth
-spirals = np.flatnonzero((data.train.labels == 1) & (truth["magnitude"] < 18.5))
-chosen = spirals[np.argmax((truth["radius_arcsec"] * truth["axis_ratio"])[spirals])]  # large and round
+chosen = stamps.large_spiral(data.train)
 galaxy, stretched = x_train[chosen], np.arcsinh(data.train.images[chosen, :, :, 1])
 
 smooth = gaussian_filter(stretched, 1)[None, :, :, None]

@@ -39,7 +39,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 
-from utils import compare, datasets, plotting, probes, results, training
+from utils import compare, datasets, plotting, probes, results, stamps, training
 from utils.checks import check, hint, reference, solution
 
 # %% [markdown]
@@ -58,22 +58,8 @@ from utils.checks import check, hint, reference, solution
 data = datasets.load("morphology", seed=lab.seed)
 
 
-def binned(images, size):
-    """Stretch by arcsinh and average down to size × size pixels: (n, size, size, bands)."""
-    n, side, _, bands = images.shape
-    block = side // size
-    return np.arcsinh(images).reshape(n, size, block, size, block, bands).mean(axis=(2, 4))
-
-
-def rms(values):
-    """Root of the mean square, in double precision: squares of large numbers would overflow in single precision."""
-    return np.sqrt(np.mean(np.square(values, dtype="float64")))
-
-
-truth = data.train.truth
-spirals = np.flatnonzero((data.train.labels == 1) & (truth["magnitude"] < 18.5))
-spiral = spirals[np.argmax((truth["radius_arcsec"] * truth["axis_ratio"])[spirals])]  # large and round
-galaxy = binned(data.train.images[spiral : spiral + 1], 32)
+spiral = stamps.large_spiral(data.train)
+galaxy = stamps.binned(data.train.images[spiral : spiral + 1], 32)
 galaxy = ((galaxy - galaxy.mean()) / galaxy.std()).astype("float32")
 
 shown, pictures, titles = (1, 5, 10, 20, 30), [], []
@@ -81,7 +67,7 @@ for sigma in (0.01, np.sqrt(2 / (9 * 64)), 0.3):
     rng = np.random.default_rng([lab.seed, 6])
     image = galaxy
     pictures.append(image[0, :, :, 1])
-    titles.append(f"σ = {sigma:.3g}\nthe galaxy, RMS {rms(image):.1f}")
+    titles.append(f"σ = {sigma:.3g}\nthe galaxy, RMS {probes.rms(image):.1f}")
     for number in range(1, 31):
         n_inputs = image.shape[-1]  # 3 bands, then 64 channels; where fewer are added up, the weights are larger
         kernel = np.float32(sigma * np.sqrt(64 / n_inputs)) * rng.standard_normal((3, 3, n_inputs, 64), "float32")
@@ -90,7 +76,7 @@ for sigma in (0.01, np.sqrt(2 / (9 * 64)), 0.3):
         if number in shown:
             channel = np.argmax(image[0].std(axis=(0, 1), dtype="float64"))
             pictures.append(image[0, :, :, channel])
-            titles.append(f"layer {number}\nRMS {rms(image):.0e}")
+            titles.append(f"layer {number}\nRMS {probes.rms(image):.0e}")
 plotting.gallery(pictures, titles, columns=6, size=1.5);
 
 # %% [markdown]
@@ -166,7 +152,7 @@ check("6.1", forward)
 
 # %%
 n_neurons, n_layers, n_galaxies = 1024, 30, 100
-x = binned(data.train.images[:n_galaxies, :, :, 1:2], 32).reshape(n_galaxies, n_neurons).astype("float32")
+x = stamps.binned(data.train.images[:n_galaxies, :, :, 1:2], 32).reshape(n_galaxies, n_neurons).astype("float32")
 x = (x - x.mean()) / x.std()
 
 
@@ -189,7 +175,7 @@ def stack_with(sigma):
 
 with np.errstate(all="ignore"):  # overflow is what we are looking for
     sizes = {
-        f"σ = {sigma:.3g}": [rms(a) for a in forward(x, stack_with(sigma), identity)]
+        f"σ = {sigma:.3g}": [probes.rms(a) for a in forward(x, stack_with(sigma), identity)]
         for sigma in (0.01, 1 / np.sqrt(n_neurons), 1)
     }
 for name, line in sizes.items():
@@ -310,7 +296,7 @@ for axis, (title, activation) in zip(axes, activation_functions.items(), strict=
     measured_sizes, predicted = {}, {}
     for name, sigma in sigmas.items():
         with np.errstate(all="ignore"):
-            measured_sizes[name] = [rms(a) for a in forward(x, stack_with(sigma), activation)]
+            measured_sizes[name] = [probes.rms(a) for a in forward(x, stack_with(sigma), activation)]
         predicted[name] = np.sqrt(mean_squares(1.0, n_neurons, sigma, activation, n_layers))
     plotting.by_layer(predicted, "RMS of the activations", axis)
     for colour, line in zip(plotting.COLOURS, measured_sizes.values(), strict=False):
@@ -422,7 +408,7 @@ for title, name in (("ReLU", "σ = 0.01"), ("ReLU", "σ² = 2/n"), ("tanh", "σ�
     stack = stack_with(sigmas[name])
     layers_out = forward(x, stack, activation_functions[title])
     deltas = backward(output_gradient, layers_out, stack, slopes[title])
-    print(f"{title}, {name}: RMS of δ in layer 30 {rms(deltas[-1]):.2g}, in layer 1 {rms(deltas[0]):.2g}", end="; ")
+    print(f"{title}, {name}: RMS of δ in layer 30 {probes.rms(deltas[-1]):.2g}, in layer 1 {probes.rms(deltas[0]):.2g}", end="; ")
     print(f"mean square slope in layer 15 {np.mean(slopes[title](layers_out[14]) ** 2):.2g}")
 
 # %% [markdown]
@@ -664,7 +650,7 @@ for name in starts:
     for title in activation_functions:
         gain = np.float32(np.sqrt(2) if (name, title) == ("orthogonal", "ReLU") else 1)
         layers_out, deltas = both_ways([gain * w for w in stack], title)
-        measured[name, title] = [rms(a) for a in layers_out], [rms(delta) for delta in deltas]
+        measured[name, title] = [probes.rms(a) for a in layers_out], [probes.rms(delta) for delta in deltas]
         if (name, title) == ("He", "ReLU"):
             he_layers = layers_out
 forward_sizes = {title: {name: measured[name, title][0] for name in starts} for title in activation_functions}
@@ -792,7 +778,7 @@ check("6.7", (distinct_neurons, dead_share))
 # **Predict:** How many different neurons does it have after each training?
 
 # %%
-x_train, x_validation = (binned(split.images, 16).astype("float32") for split in (data.train, data.validation))
+x_train, x_validation = (stamps.binned(split.images, 16).astype("float32") for split in (data.train, data.validation))
 mean, spread = x_train.mean(axis=(0, 1, 2)), x_train.std(axis=(0, 1, 2))
 x_train, x_validation = (x_train - mean) / spread, (x_validation - mean) / spread
 labels, validation_labels = data.train.labels, data.validation.labels
@@ -1192,7 +1178,7 @@ check("6.8", rescale)
 sizes = {"σ = 0.01, ReLU": forward_sizes["ReLU"]["σ = 0.01"], "σ = 0.01, tanh": forward_sizes["tanh"]["σ = 0.01"]}
 for title, activation in activation_functions.items():
     mended = rescale(stack_with(0.01), x, activation)
-    sizes[f"σ = 0.01, rescaled, {title}"] = [rms(a) for a in forward(x, mended, activation)]
+    sizes[f"σ = 0.01, rescaled, {title}"] = [probes.rms(a) for a in forward(x, mended, activation)]
     spreads = [w.std() * np.sqrt(n_neurons) for w in mended]
     print(f"{title}: the weights end with n σ² = {spreads[1] ** 2:.2f} in layer 2, {spreads[-1] ** 2:.2f} in layer 30")
 plotting.by_layer(sizes, "RMS of the activations")
@@ -1209,7 +1195,7 @@ plt.legend();
 # %%
 for title, activation in activation_functions.items():
     _, deltas = both_ways(rescale(stack_with(0.01), x, activation), title)
-    print(f"{title}: RMS of δ in layer 30 {rms(deltas[-1]):.2f}, in layer 1 {rms(deltas[0]):.2f}")
+    print(f"{title}: RMS of δ in layer 30 {probes.rms(deltas[-1]):.2f}, in layer 1 {probes.rms(deltas[0]):.2f}")
 
 # %% [markdown]
 # With ReLU the gradients keep their size. With tanh they grow about tenfold. No harm is done in thirty layers; but who

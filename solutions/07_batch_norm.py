@@ -40,7 +40,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 
-from utils import compare, datasets, plotting, probes, results, training
+from utils import compare, datasets, plotting, probes, results, stamps, training
 from utils.checks import check, hint, reference, solution
 
 # %% [markdown]
@@ -58,22 +58,8 @@ from utils.checks import check, hint, reference, solution
 data = datasets.load("morphology", seed=lab.seed)
 
 
-def binned(images, size):
-    """Stretch by arcsinh and average down to size × size pixels: (n, size, size, bands)."""
-    n, side, _, bands = images.shape
-    block = side // size
-    return np.arcsinh(images).reshape(n, size, block, size, block, bands).mean(axis=(2, 4))
-
-
-def rms(values):
-    """Root of the mean square, in double precision."""
-    return np.sqrt(np.mean(np.square(values, dtype="float64")))
-
-
-truth = data.train.truth
-spirals = np.flatnonzero((data.train.labels == 1) & (truth["magnitude"] < 18.5))
-spiral = spirals[np.argmax((truth["radius_arcsec"] * truth["axis_ratio"])[spirals])]  # large and round
-batch = binned(data.train.images[[spiral, *range(15)]], 32)
+spiral = stamps.large_spiral(data.train)
+batch = stamps.binned(data.train.images[[spiral, *range(15)]], 32)
 batch = ((batch - batch.mean()) / batch.std()).astype("float32")
 
 shown, pictures, titles = (1, 5, 10, 20, 30), [], []
@@ -82,7 +68,7 @@ for normalised in (False, True):
         rng = np.random.default_rng([lab.seed, 6])
         images = batch
         pictures.append(images[0, :, :, 1])
-        titles.append(f"σ = {sigma}{', normalised' if normalised else ''}\nRMS {rms(images[0]):.1f}")
+        titles.append(f"σ = {sigma}{', normalised' if normalised else ''}\nRMS {probes.rms(images[0]):.1f}")
         for number in range(1, 31):
             kernel = np.float32(sigma) * rng.standard_normal((3, 3, images.shape[-1], 16), "float32")
             images = keras.ops.convert_to_numpy(keras.ops.conv(images, kernel, padding="same"))
@@ -91,7 +77,7 @@ for normalised in (False, True):
             images = np.maximum(images, 0)
             if number in shown:
                 pictures.append(images[0, :, :, np.argmax(images[0].std(axis=(0, 1)))])
-                titles.append(f"layer {number}\nRMS {rms(images[0]):.1g}")
+                titles.append(f"layer {number}\nRMS {probes.rms(images[0]):.1g}")
 plotting.gallery(pictures, titles, columns=6, size=1.5);
 
 # %% [markdown]
@@ -157,7 +143,7 @@ check("7.1", batch_norm)
 # weights are He's, times a factor that should not matter.
 
 # %%
-x_train, x_validation = (binned(split.images, 16).astype("float32") for split in (data.train, data.validation))
+x_train, x_validation = (stamps.binned(split.images, 16).astype("float32") for split in (data.train, data.validation))
 mean, spread = x_train.mean(axis=(0, 1, 2)), x_train.std(axis=(0, 1, 2))
 x_train, x_validation = (x_train - mean) / spread, (x_validation - mean) / spread
 labels, validation_labels = data.train.labels, data.validation.labels
@@ -169,7 +155,7 @@ print("factor    spread of what enters    after batch norm, ε = 0.001: spread, 
 for factor in (0.001, 0.01, 1, 100):
     entering = rows @ (factor * weights)
     leaving = batch_norm(entering, one, zero, 1e-3)
-    change = rms(leaving - batch_norm(rows @ weights, one, zero, 1e-3))
+    change = probes.rms(leaving - batch_norm(rows @ weights, one, zero, 1e-3))
     print(f"{factor:6g} {entering.std():19.3g} {leaving.std():34.3g} {change:10.1g}")
 
 # %% [markdown]
@@ -469,7 +455,7 @@ by_hand = batch_norm_backward(delta, few, gamma, 1e-3)[0]
 by_trying = numeric_gradient(lambda x: np.sum(delta * batch_norm(x, gamma, beta, 1e-3)), few)
 straight_only = gamma * delta / np.sqrt(few.var(axis=0) + 1e-3)
 for name, found in (("all three ways", by_hand), ("straight only, mean and variance held fixed", straight_only)):
-    print(f"{name}: off by {rms(found - by_trying) / rms(by_trying):.1g} of the gradient")
+    print(f"{name}: off by {probes.rms(found - by_trying) / probes.rms(by_trying):.1g} of the gradient")
 
 # %% [markdown]
 # Look at your result once more. Put in $\hat x$, and it becomes short:
@@ -659,7 +645,7 @@ def both_ways(normalised):
         gradient = gradient * (leaving[number] > 0)
         if normalised:
             gradient = batch_norm_backward(gradient, entering[number], gamma, 1e-5)[0]
-        sizes.append(rms(gradient))
+        sizes.append(probes.rms(gradient))
         gradient = gradient @ stack[number].T
     return cosines, sizes[::-1]
 
@@ -917,7 +903,7 @@ for size in sizes:
         others = rng.choice(np.arange(10, len(entering)), size=size - 1, replace=False)
         found = [batch_norm(entering[[galaxy, *others]], ones, zeros, 1e-3)[0] for galaxy in range(10)]
         repeats.append(found)
-    scatter.append(rms(np.std(repeats, axis=0)))
+    scatter.append(probes.rms(np.std(repeats, axis=0)))
 slope = np.polyfit(np.log(sizes[2:]), np.log(scatter[2:]), 1)[0]
 figure, axis = plt.subplots(figsize=(6, 3.4))
 axis.loglog(sizes, scatter, "o-", label="measured")

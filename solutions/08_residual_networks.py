@@ -38,7 +38,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 
-from utils import compare, datasets, plotting, probes, results, training
+from utils import compare, datasets, plotting, probes, results, stamps, training
 from utils.checks import check, hint, reference, solution
 
 # %% [markdown]
@@ -56,19 +56,9 @@ from utils.checks import check, hint, reference, solution
 # %% tags=["showcase"]
 data = datasets.load("morphology", seed=lab.seed)
 
-
-def binned(images, size):
-    """Stretch by arcsinh and average down to size × size pixels: (n, size, size, bands)."""
-    n, side, _, bands = images.shape
-    block = side // size
-    return np.arcsinh(images).reshape(n, size, block, size, block, bands).mean(axis=(2, 4))
-
-
-truth = data.train.truth
-spirals = np.flatnonzero((data.train.labels == 1) & (truth["magnitude"] < 18.5))
-spiral = spirals[np.argmax((truth["radius_arcsec"] * truth["axis_ratio"])[spirals])]  # large and round
+spiral = stamps.large_spiral(data.train)
 shown_galaxies = [spiral, *range(31)]  # the others are company: batch normalisation needs a batch
-first = binned(data.train.images[shown_galaxies], 32)
+first = stamps.binned(data.train.images[shown_galaxies], 32)
 first = ((first - first.mean()) / first.std()).astype("float32")
 
 at, pictures, titles = (1, 3, 6, 10, 15), [], []
@@ -220,7 +210,7 @@ check("8.2", network)
 # **Predict:** Sketch the three curves. Which of the networks ends lowest?
 
 # %%
-x_train, x_validation = (binned(split.images, 16).astype("float32") for split in (data.train, data.validation))
+x_train, x_validation = (stamps.binned(split.images, 16).astype("float32") for split in (data.train, data.validation))
 mean, spread = x_train.mean(axis=(0, 1, 2)), x_train.std(axis=(0, 1, 2))
 x_train, x_validation = (x_train - mean) / spread, (x_validation - mean) / spread
 labels, validation_labels = data.train.labels, data.validation.labels
@@ -718,19 +708,15 @@ def relu_slope(phi):
     return (phi > 0).astype(phi.dtype)
 
 
-def rms(values):
-    return np.sqrt(np.mean(np.square(values, dtype="float64")))
-
-
 def plain_both_ways(x, gradient, weights):
     """Sizes in a stack without shortcuts: of the activations, and of the gradients with respect to them."""
-    outputs, sizes = [x], [rms(gradient)]
+    outputs, sizes = [x], [probes.rms(gradient)]
     for w in weights:
         outputs.append(relu(outputs[-1] @ w))
     for w, output in zip(weights[::-1], outputs[:0:-1], strict=True):
         gradient = (relu_slope(output) * gradient) @ w.T
-        sizes.append(rms(gradient))
-    return [rms(a) for a in outputs], sizes[::-1]
+        sizes.append(probes.rms(gradient))
+    return [probes.rms(a) for a in outputs], sizes[::-1]
 
 
 n_neurons, n_blocks = 256, 30
@@ -744,8 +730,8 @@ for name, factor in (("He", 1), ("He / 2", 0.5)):
     forward_sizes[f"plain, {name}"], backward_sizes[f"plain, {name}"] = plain_both_ways(x, output_gradient, stack)
     states = residual_forward(x, stack, relu)
     gradients = residual_backward(output_gradient, states, stack, relu_slope)
-    forward_sizes[f"shortcuts, {name}"] = [rms(a) for a in states]
-    backward_sizes[f"shortcuts, {name}"] = [rms(g) for g in gradients]
+    forward_sizes[f"shortcuts, {name}"] = [probes.rms(a) for a in states]
+    backward_sizes[f"shortcuts, {name}"] = [probes.rms(g) for g in gradients]
 
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), sharey=True)
 plotting.by_layer(forward_sizes, "RMS", axes[0])
@@ -955,7 +941,7 @@ n_paths = by_path_length(np.ones((1, 1)), 30 * [np.ones((1, 1))]).ravel()
 rng = np.random.default_rng([lab.seed, 3])
 x = rng.standard_normal((16, 64))
 small = [rng.normal(0, 0.3 / np.sqrt(64), size=(64, 64)) for _ in range(30)]
-contributions = np.array([rms(part) for part in by_path_length(x, small)])
+contributions = np.array([probes.rms(part) for part in by_path_length(x, small)])
 
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.4))
 axes[0].bar(range(31), n_paths / n_paths.sum())
@@ -1128,7 +1114,7 @@ for depth, model in residual_models.items():
 
 # %%
 splits = (data.train, data.validation, data.test)
-train32, validation32, test32 = (binned(split.images, 32).astype("float32") for split in splits)
+train32, validation32, test32 = (stamps.binned(split.images, 32).astype("float32") for split in splits)
 mean, spread = train32.mean(axis=(0, 1, 2)), train32.std(axis=(0, 1, 2))
 train32, validation32, test32 = ((images - mean) / spread for images in (train32, validation32, test32))
 long = 300
