@@ -55,6 +55,11 @@ def returns_four_views(image):
     return [np.rot90(image, k) for k in range(4)]
 
 
+@wrong("9.1", rejected_by=TURNS)
+def puts_each_mirror_image_beside_its_original(image):
+    return [np.rot90(view, k) for k in range(4) for view in (image, image[:, ::-1])]
+
+
 # 9.2 places
 
 NOTHING = "nothing to do: each pixel comes from itself"
@@ -139,6 +144,40 @@ def returns_where_pixels_go(height, width, angle, zoom, shift):
     down, right = row - middle_row, column - middle_column
     rows = middle_row + zoom * (down * np.cos(a) - right * np.sin(a)) + shift[0]
     return rows, middle_column + zoom * (right * np.cos(a) + down * np.sin(a)) + shift[1]
+
+
+@wrong("9.2", rejected_by=EVERYTHING)
+def undoes_the_turn_before_the_shift(height, width, angle, zoom, shift):
+    a = np.radians(angle)
+    turned = (shift[0] * np.cos(a) - shift[1] * np.sin(a), shift[1] * np.cos(a) + shift[0] * np.sin(a))
+    return _places(height, width, angle, zoom, turned)
+
+
+@wrong("9.2", rejected_by=QUARTER)
+def overwrites_a_distance_that_it_still_needs(height, width, angle, zoom, shift):
+    row, column = np.mgrid[:height, :width]
+    a = np.radians(angle)
+    down, right = row - (height - 1) / 2 - shift[0], column - (width - 1) / 2 - shift[1]
+    down = down * np.cos(a) + right * np.sin(a)
+    right = right * np.cos(a) - down * np.sin(a)
+    return (height - 1) / 2 + down / zoom, (width - 1) / 2 + right / zoom
+
+
+@wrong("9.2", rejected_by=SHIFT)
+def rounds_the_places(height, width, angle, zoom, shift):
+    rows, columns = _places(height, width, angle, zoom, shift)
+    return rows.round(), columns.round()
+
+
+@wrong("9.2", rejected_by=TURN)
+def takes_the_height_for_both_middles(height, width, angle, zoom, shift):
+    return _places(height, width, angle, zoom, shift, middle=((height - 1) / 2, (height - 1) / 2))
+
+
+@wrong("9.2", rejected_by=NOTHING)
+def takes_meshgrid_for_mgrid(height, width, angle, zoom, shift):
+    rows, columns = _places(height, width, angle, zoom, shift)
+    return rows.T, columns.T
 
 
 # 9.3 interpolate
@@ -238,6 +277,18 @@ def interpolates_along_rows_alone(image, rows, columns):
     return _weighted(framed, np.floor(rows), columns)
 
 
+@wrong("9.3", rejected_by=EDGE)
+def rounds_places_towards_zero(image, rows, columns):
+    height, width, _ = image.shape
+    framed = np.pad(image.astype(float), ((2, 2), (2, 2), (0, 0)))
+    rows, columns = np.clip(rows, -1, height), np.clip(columns, -1, width)
+    top, left = rows.astype(int), columns.astype(int)
+    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    upper = (1 - right) * framed[top + 2, left + 2] + right * framed[top + 2, left + 3]
+    lower = (1 - right) * framed[top + 3, left + 2] + right * framed[top + 3, left + 3]
+    return (1 - down) * upper + down * lower
+
+
 # 9.4 noise
 
 KEPT_WHOLE = "at whole pixels all of the variance is kept"
@@ -292,6 +343,16 @@ def returns_the_mean_everywhere(rows, columns):
 def squares_the_first_weight_alone(rows, columns):
     down, right = rows - np.floor(rows), columns - np.floor(columns)
     return ((1 - down) * (1 - right)) ** 2
+
+
+@wrong("9.4", rejected_by=KEPT_WHOLE)
+def returns_what_is_lost(rows, columns):
+    return 1 - _factor(rows) * _factor(columns)
+
+
+@wrong("9.4", rejected_by=KEPT_WHOLE)
+def takes_the_place_for_its_fraction(rows, columns):
+    return (rows**2 + (1 - rows) ** 2) * (columns**2 + (1 - columns) ** 2)
 
 
 # 9.5 labels that follow
@@ -371,13 +432,25 @@ def lets_the_radius_grow_like_the_area(position_angle, winding, magnitude, radiu
     return _moved(position_angle, winding, magnitude, radius, mirror, angle, zoom, radius=radius * zoom**2)
 
 
+@wrong("9.5", rejected_by=WINDING)
+def takes_half_turns_for_mirrors(position_angle, winding, magnitude, radius, mirror, angle, zoom):
+    part = np.where(mirror ^ (np.abs(angle) > 90), -winding, winding)
+    return _moved(position_angle, winding, magnitude, radius, mirror, angle, zoom, winding=part)
+
+
+@wrong("9.5", rejected_by=WINDING)
+def takes_the_winding_for_zero_and_one(position_angle, winding, magnitude, radius, mirror, angle, zoom):
+    part = np.where(mirror, 1 - winding, winding)
+    return _moved(position_angle, winding, magnitude, radius, mirror, angle, zoom, winding=part)
+
+
 # 9.6 a random view for each galaxy
 
 VIEWS = "each galaxy comes out as a view of itself, in its own place of the batch"
 LIKELY = "all eight views are equally likely"
 OWN = "each galaxy draws its own view"
 ANEW = "the next call draws anew, from the generator that is handed over"
-TYPES = "the type of the numbers stays, and an empty batch stays empty"
+TYPES = "the type of the numbers stays, also of a single image"
 
 
 def _numbered(images, numbers):
@@ -545,6 +618,39 @@ class GoesThroughTheSetInOrder(_Batches):
         return np.arange(len(self.images))[index * self.batch_size : (index + 1) * self.batch_size]
 
 
+@wrong("9.7", rejected_by=AUGMENTED)
+class AugmentsWithAGeneratorOfItsOwn(_Batches):
+    def __getitem__(self, index):
+        chosen = self.chosen(index)
+        return self.augment(self.images[chosen], np.random.default_rng()), self.labels[chosen]
+
+
+@wrong("9.7", rejected_by=AUGMENTED)
+class ForgetsTheGenerator(_Batches):
+    def __getitem__(self, index):
+        chosen = self.chosen(index)
+        return self.augment(self.images[chosen]), self.labels[chosen]
+
+
+@wrong("9.7", rejected_by=ORDER)
+class DrawsTheOrderFromAGeneratorOfItsOwn(_Batches):
+    def on_epoch_end(self):
+        self.order = np.random.default_rng().permutation(len(self.images))
+
+
+@wrong("9.7", rejected_by=ONCE)
+class ReturnsTheImagesAlone(_Batches):
+    def __getitem__(self, index):
+        return self.augment(self.images[self.chosen(index)], self.rng)
+
+
+@wrong("9.7", rejected_by=LABELS)
+class ReturnsTheLabelsFirst(_Batches):
+    def __getitem__(self, index):
+        chosen = self.chosen(index)
+        return self.labels[chosen], self.augment(self.images[chosen], self.rng)
+
+
 @wrong("9.7", rejected_by=LABELS)
 class ShufflesTheImagesAlone(_Batches):
     def on_epoch_end(self):
@@ -619,6 +725,11 @@ def turns_the_batch_into_rows(predict, images):
     return np.mean([predict(view) for view in views], axis=0)
 
 
+@wrong("9.8", rejected_by=MEAN)
+def takes_a_batch_for_an_image(predict, images):
+    return np.mean([predict(np.rot90(batch, k)) for batch in (images, images[:, ::-1]) for k in range(4)], axis=0)
+
+
 @wrong("9.8", rejected_by=UNCHANGED)
 def normalises_by_the_softmax_once_more(predict, images):
     mean = np.exp(np.mean([predict(view) for view in _batches(images)], axis=0))
@@ -677,6 +788,16 @@ def cuts_quarters_without_overlap(image, size):
     return np.stack([np.rot90(corner, k) for k, corner in enumerate(corners)])
 
 
+@wrong("9.9", rejected_by=OTHERS)
+def goes_round_the_other_way(image, size):
+    return np.stack([np.rot90(image, -k)[:size, :size] for k in range(4)])
+
+
+@wrong("9.9", rejected_by=OTHERS)
+def turns_the_same_corner_four_times(image, size):
+    return np.stack([np.rot90(image[:size, :size], k) for k in range(4)])
+
+
 # 9.10 a network that knows no direction
 
 PARAMETERS = "the same weights for all views: no parameter more than the network has"
@@ -687,8 +808,12 @@ SHARED = "it is the network itself: what changes its weights changes the model"
 
 def _model(network, combine, turns=4, mirrors=(False, True)):
     inputs = keras.Input(network.input_shape[1:])
-    flipped = [keras.ops.flip(inputs, axis=2) if mirror else inputs for mirror in mirrors]
-    views = [keras.ops.rot90(x, k, axes=(1, 2)) for x in flipped for k in range(turns)]
+    views = []
+    for mirror in mirrors:
+        view = keras.ops.flip(inputs, axis=2) if mirror else inputs
+        for _ in range(turns):
+            views.append(view)
+            view = keras.ops.flip(keras.ops.transpose(view, (0, 2, 1, 3)), axis=1)
     return keras.Model(inputs, combine(views))
 
 
@@ -713,8 +838,8 @@ def has_no_mirrored_views(network):
 @wrong("9.10", rejected_by=EXACT)
 def has_no_quarter_turns(network):
     inputs = keras.Input(network.input_shape[1:])
-    axes = ((), (1,), (2,), (1, 2))
-    views = [keras.ops.flip(inputs, axis=a) if a else inputs for a in axes]
+    mirrored = keras.ops.flip(inputs, axis=2)
+    views = [inputs, mirrored, keras.ops.flip(inputs, axis=1), keras.ops.flip(mirrored, axis=1)]
     return keras.Model(inputs, keras.layers.Average()([network(view) for view in views]))
 
 
