@@ -15,9 +15,28 @@ CLAIMS = {
     ),
     "error_without": Claim("Test error at 500 labels without augmentation", None, SHARE),
     "error_with": Claim("Test error at 500 labels with flips and quarter turns", None, SHARE),
-    "interpolation_ratio": Claim(
-        "Test error of the augmented network on interpolated images divided by that on images as they are",
-        ">= 1.3",
+    "error_ratio_100": Claim(
+        "Test error at 100 labels with flips and quarter turns, divided by that without", None, POSITIVE
+    ),
+    "error_ratio_2000": Claim("Test error at 2000 labels with them, divided by that without", None, POSITIVE),
+    "any_angle_ratio": Claim(
+        "Test error at 500 labels with turns by any angle, zooms and shifts, divided by that without augmentation",
+        None,
+        POSITIVE,
+    ),
+    "sky_ratio": Claim(
+        "Test error of the augmented network on galaxies turned on the sky by 45°, divided by that on the test set",
+        None,
+        POSITIVE,
+    ),
+    "corners_ratio": Claim(
+        "Test error of the augmented network with 0 in the corners of the images, divided by that without",
+        ">= 1.5",
+        POSITIVE,
+    ),
+    "noise_ratio": Claim(
+        "Test error of the augmented network on images shifted by half a pixel, divided by that on images as they are",
+        ">= 1.2",
         POSITIVE,
     ),
     "average_loss_ratio": Claim(
@@ -35,6 +54,11 @@ CLAIMS = {
     ),
     "handedness_mirrored": Claim("Accuracy for the winding of spirals, trained with mirrored images", "<= 0.6", SHARE),
     "handedness_followed": Claim("The same with labels that follow the mirror", ">= 0.8", SHARE),
+    "parts_error_ratio": Claim(
+        "Test error at 500 labels of a network that looks at four parts, divided by that of the plain network",
+        "<= 0.9",
+        POSITIVE,
+    ),
     "inside_error": Claim(
         "Test error of the plain network, trained on with the average over eight views inside", None, SHARE
     ),
@@ -787,8 +811,8 @@ class Batches(Exercise):
                         )
                     if np.ndim(batch[0]) != 4:
                         raise TypeError(
-                            f"batches[{index}] returned first what has {np.ndim(batch[0])} dimensions: expected (images, "
-                            "labels), the images (n, height, width, bands)"
+                            f"batches[{index}] returned first what has {np.ndim(batch[0])} dimensions: expected "
+                            "(images, labels), the images (n, height, width, bands)"
                         )
                     found.append([np.array(batch[0], "float64")[:, 0, 0, 0], np.array(batch[1])])
                 seen["epochs"].append(found)
