@@ -10,10 +10,12 @@ lab: .venv/labs-installed
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/labs/00_start_here.ipynb $(JUPYTER_FLAGS)
 
 test: lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --maxschedchunk=1 -m "not alone"
+	@$(BIN)/python -m pytest -m alone
 
 test-fast: lint
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --maxschedchunk=1 -m "not slow and not alone"
+	@$(BIN)/python -m pytest -m "alone and not slow"
 
 test-untouched: .venv/tests-installed
 	@$(BIN)/python -m pytest -m untouched

@@ -26,6 +26,8 @@ from utils.course.grading.version import course_version, differences, used_files
 from utils.course.grading.workers import InProcess, Job, Workers
 from utils.files import ROOT
 
+pytestmark = pytest.mark.alone
+
 
 class Class:
     """A class in a temporary folder, graded by the fake Grader."""

@@ -24,6 +24,7 @@ from utils.course.grading.tables import read_table
 from utils.course.layout import load_course
 from utils.files import ROOT
 
+pytestmark = pytest.mark.alone
 SOLUTION = json.loads(next((ROOT / "solutions").glob("00_*.ipynb")).read_bytes())
 UNTOUCHED = json.loads(next((ROOT / "labs").glob("00_*.ipynb")).read_bytes())
 SKIMMER = "tests.grading_fakes:Skimmer"

@@ -16,6 +16,8 @@ from utils.course.grading.isolation import sandbox_problem
 from utils.course.grading.tables import read_table
 from utils.files import ROOT
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module", params=["01", "03"])
 def graded(request, tmp_path_factory):

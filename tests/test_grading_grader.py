@@ -10,6 +10,7 @@ from utils.course.grading.isolation import sandbox_problem
 from utils.datasets import cache_folder
 from utils.files import ROOT
 
+pytestmark = pytest.mark.alone
 LEVEL = "limits" if sandbox_problem() else "bwrap"
 needs_sandbox = pytest.mark.skipif(bool(sandbox_problem()), reason=f"no sandbox here: {sandbox_problem()}")
 BUDGET = 2.0  # seconds of a cell; the solution's take a hundredth of it

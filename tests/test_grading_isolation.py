@@ -16,6 +16,7 @@ from utils.course.grading import isolation
 from utils.course.grading.isolation import Isolation, Limits, choose, python_folders, sandbox, sandbox_problem
 from utils.files import ROOT
 
+pytestmark = pytest.mark.alone
 needs_sandbox = pytest.mark.skipif(bool(sandbox_problem()), reason=f"no sandbox here: {sandbox_problem()}")
 
 

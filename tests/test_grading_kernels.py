@@ -23,7 +23,8 @@ from utils.course.grading.isolation import Isolation, Limits, sandbox_problem
 from utils.course.grading.kernels import END_SECONDS, Launcher, Zygote
 from utils.files import ROOT
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork server and sandbox are for Linux")
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork server and sandbox are for Linux")
+pytestmark = [pytest.mark.alone, on_linux]
 needs_sandbox = pytest.mark.skipif(bool(sandbox_problem()), reason=f"no sandbox here: {sandbox_problem()}")
 LEVELS = [pytest.param("bwrap", marks=needs_sandbox), "limits", "none"]
 QUICK = ("numpy", "ipykernel.kernelapp")

@@ -83,7 +83,6 @@ class Grader:
     def __init__(self, setup):
         self.setup = setup
         self.plan = make_plan(setup.root, setup.lab)
-        self.judge = Judge(setup.lab, setup.seed)
         self._folder = tempfile.TemporaryDirectory(prefix="course-")
         copy = Path(self._folder.name) / "course"
         make_copy(load_course(setup.root), copy, [setup.lab], judges=False)
@@ -97,6 +96,7 @@ class Grader:
             threads=setup.threads,
         )
         self.sessions = Sessions(fork=self.launcher.forking)
+        self.judge = Judge(setup.lab, setup.seed)  # imports the checks, and Keras, while the fork servers do so too
 
     def __enter__(self):
         return self

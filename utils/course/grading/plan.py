@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-import importlib.util
 import json
 from dataclasses import dataclass
 
@@ -56,7 +55,7 @@ class Plan:
     stand_ins : dict
         Exercise id -> code that puts the exercise's reference in the place of the student's functions.
     modules : tuple of str
-        What the lab's imports cell imports.
+        What the lab's imports cell imports, and what it takes from modules: these may be modules too.
     """
 
     truth: dict
@@ -127,15 +126,13 @@ def stand_in(reference, names):
 
 
 def _modules(source):
-    """Modules that a cell imports, and modules that it takes from packages."""
+    """Modules that a cell imports, and what it takes from them, which may be modules too."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             yield node.module
-            inner = (f"{node.module}.{alias.name}" for alias in node.names)
-            if hasattr(importlib.import_module(node.module), "__path__"):
-                yield from (name for name in inner if importlib.util.find_spec(name))
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _needed(steps, solutions, always):

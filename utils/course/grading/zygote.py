@@ -65,9 +65,12 @@ def main():
 
 
 def preload(modules):
-    """Import each module; those that can't be imported are returned with the reason."""
+    """Import each module; members of modules are passed over. Those that cannot be imported are returned, and why."""
     missing = {}
     for name in modules:
+        module, _, member = name.rpartition(".")
+        if module in sys.modules and hasattr(sys.modules[module], member):
+            continue
         try:
             importlib.import_module(name)
         except Exception as error:
