@@ -809,12 +809,13 @@ for name, model, change in (
 
 # %%
 label_counts = {100: 300, 500: 600, 2000: 600}  # labels -> steps
-models = {("none", 500): plain}
+trained = {("none", 500): plain}
 for n, steps in label_counts.items():
     if n != 500:
-        models["none", n] = train(x_train[:n], y_train[:n], steps=steps)
-    models["eight views", n] = train(x_train[:n], y_train[:n], augment, steps=steps)
-models["any angle", 500] = train(x_train[:500], y_train[:500], any_angle)
+        trained["none", n] = train(x_train[:n], y_train[:n], steps=steps)
+    trained["eight views", n] = train(x_train[:n], y_train[:n], augment, steps=steps)
+trained["any angle", 500] = train(x_train[:500], y_train[:500], any_angle)
+models = trained  # only now, when all of them are there
 
 probabilities = {key: predict(model, x_test) for key, model in models.items()}
 errors = {key: error(p, y_test) for key, p in probabilities.items()}
