@@ -1364,7 +1364,10 @@ def _kinds(got, kind):
 def _of_branch(got, case, name):
     """The two convolutions of 3×3."""
     small = len(_projections(got))
-    mistakes = {"The convolution on the shortcut is one of 1×1: size=1.": 3}
+    mistakes = {
+        "The convolution on the shortcut is one of 1×1: size=1.": 3,
+        "Only what is on the way to the output counts: does each layer take what the one before gave?": 1,
+    }
     if small and not _projects(case):
         size = "A kernel is 1×1: hand the stride over by its name, stride=stride; the second argument is the size."
         mistakes = {size: 2 - small}
