@@ -1174,7 +1174,7 @@ slower = times["residual, 14 layers"] / times["lab 03, narrow"]
 print("time for one step, residual network:", "longer" if slower > 1 else "shorter", "than that of the other")
 
 # %% [markdown]
-# They are a point or two apart, and another seed may turn it round: no more than that. Three convolutions were never in
+# They are one to three points apart, and another seed may turn it round: no more than that. Three convolutions were never in
 # need of a way around, and four kinds of galaxies do not ask for fourteen. What depth buys here is not accuracy. And
 # multiply–adds are not seconds: fourteen thin layers one after the other take longer than three thick ones with as many
 # products.
