@@ -109,6 +109,22 @@ def adds_the_input_already(x, filters, stride=1, name=None):
     return relu(h + x) if h.shape == x.shape else relu(h)
 
 
+@wrong("8.1", rejected_by=CONVOLUTIONS)
+def hands_the_stride_over_as_the_size(x, filters, stride=1, name=None):
+    x = relu(normalisation()(convolution(filters, stride)(x)))
+    return relu(normalisation(name=name)(convolution(filters)(x)))
+
+
+kept_layers = {}
+
+
+@wrong("8.1", rejected_by=CONVOLUTIONS)
+def keeps_a_layer_between_calls(x, filters, stride=1, name=None):
+    second = kept_layers.setdefault(("8.1", filters), convolution(filters))
+    x = relu(normalisation()(convolution(filters, stride=stride)(x)))
+    return relu(normalisation(name=name)(second(x)))
+
+
 # 8.2 a network of any depth
 
 STAGES = "three stages of n blocks, with the filters of their stage"
@@ -125,6 +141,7 @@ def build(
     n,
     filters=(8, 16, 32),
     *,
+    stem_size=3,
     stem_stride=2,
     stem_normalised=True,
     stem_activated=True,
@@ -137,7 +154,7 @@ def build(
     activation=None,
 ):
     inputs = keras.Input(tuple(input_shape))
-    x = convolution(filters[0], stride=stem_stride)(inputs)
+    x = convolution(filters[0], stem_size, stem_stride)(inputs)
     x = normalisation()(x) if stem_normalised else x
     x = layers.ReLU()(x) if stem_activated else x
     number = 0
@@ -171,11 +188,17 @@ for rejected_by, name, options in (
         "strides_in_the_last_block",
         {"stride_of": lambda stage, place, n: 2 if stage < 2 and place == n - 1 else 1},
     ),
+    (
+        STRIDES,
+        "strides_at_the_end_of_a_stage",
+        {"stride_of": lambda stage, place, n: 2 if stage and place == n - 1 else 1},
+    ),
     (STRIDES, "forgets_the_stride_of_the_stem", {"stem_stride": 1}),
     (CHAIN, "counts_from_zero", {"name_of": lambda number, stage, place: f"block_{number - 1}"}),
     (CHAIN, "forgets_the_names", {"name_of": lambda number, stage, place: None}),
     (STEM, "forgets_the_stems_normalisation", {"stem_normalised": False}),
     (STEM, "forgets_the_stems_relu", {"stem_activated": False}),
+    (STEM, "takes_a_stem_of_seven", {"stem_size": 7}),
     (HEAD, "takes_the_maximum", {"pool": layers.GlobalMaxPooling2D}),
     (HEAD, "flattens", {"pool": layers.Flatten}),
     (HEAD, "ends_with_a_softmax", {"activation": "softmax"}),
@@ -189,6 +212,14 @@ def hands_the_same_to_all_blocks_of_a_stage(block, input_shape, n_classes, n, fi
     return build(
         block, input_shape, n_classes, n, filters, chained=False, stride_of=lambda stage, place, n: 2 if stage else 1
     )
+
+
+@wrong("8.2", rejected_by=STRIDES)
+def strides_where_the_filters_change(block, input_shape, n_classes, n, filters=(8, 16, 32)):
+    def changed(stage, place, n):
+        return 2 if stage and place == 0 and filters[stage] != filters[stage - 1] else 1
+
+    return build(block, input_shape, n_classes, n, filters, stride_of=changed)
 
 
 @wrong("8.2", rejected_by=CHAIN)
@@ -219,6 +250,7 @@ for rejected_by, name, answer in (
     (OTHERS, "divides_by_the_channels", kernel_with(lambda channels: np.full((channels, channels), 1 / channels))),
     (ONE, "sits_in_the_corner", kernel_with(np.eye, at=lambda size: 0)),
     (SIZES, "knows_a_kernel_of_three", kernel_with(np.eye, at=lambda size: min(1, size - 1))),
+    (OTHERS, "turns_the_channels_round", kernel_with(lambda channels: np.eye(channels)[::-1])),
     (ONE, "sits_right_of_the_middle", kernel_with(np.eye, at=lambda size: min(size // 2 + 1, size - 1))),
 ):
     add_wrong("8.3", rejected_by, answer, name)
@@ -305,9 +337,34 @@ for rejected_by, name, answer in (
     (WHOLE, "takes_the_first_scale_twice", by_hand(lambda x, branch, half: above(x + branch), numbers=0)),
     (WHOLE, "multiplies_instead", by_hand(lambda x, branch, half: above(x * branch))),
     (WHOLE, "subtracts_the_branch", by_hand(lambda x, branch, half: above(x - branch))),
+    (WHOLE, "activates_x", by_hand(lambda x, branch, half: above(above(x) + branch))),
     (CHANGES, "returns_relu_of_x", by_hand(lambda x, branch, half: above(x))),
 ):
     add_wrong("8.4", rejected_by, answer, name)
+
+
+@wrong("8.4", rejected_by=WHOLE)
+def normalises_what_relu_leaves(x, kernels, scales, shifts):
+    branch = normalise(above(convolve(x, kernels[0])), scales[0], shifts[0])
+    return above(x + normalise(convolve(branch, kernels[1]), scales[1], shifts[1]))
+
+
+@wrong("8.4", rejected_by=WHOLE)
+def goes_around_each_half(x, kernels, scales, shifts):
+    for kernel, scale, shift in zip(kernels, scales, shifts, strict=True):
+        x = above(x + normalise(convolve(x, kernel), scale, shift))
+    return x
+
+
+@wrong("8.4", rejected_by=WHOLE)
+def swaps_scale_and_shift(x, kernels, scales, shifts):
+    branch = above(normalise(convolve(x, kernels[0]), shifts[0], scales[0]))
+    return above(x + normalise(convolve(branch, kernels[1]), shifts[1], scales[1]))
+
+
+@wrong("8.4", rejected_by=WHOLE)
+def does_not_normalise(x, kernels, scales, shifts):
+    return above(x + convolve(above(convolve(x, kernels[0])), kernels[1]))
 
 
 @wrong("8.4", rejected_by=WHOLE)
@@ -376,6 +433,14 @@ def padded_too_far(x, filters, stride):
     return np.pad(x[:, ::stride, ::stride], 3 * [(0, 0)] + [(0, filters)])
 
 
+def padded_along_the_images(x, filters, stride):
+    return right_padded(x[::stride, ::stride], filters, 1)
+
+
+def padded_with_a_stride_of_two(x, filters, stride):
+    return right_padded(x, filters, 2)
+
+
 def padded_rounding_down(x, filters, stride):
     height, width = x.shape[1] // stride, x.shape[2] // stride
     return right_padded(x, filters, stride)[:, :height, :width]
@@ -413,6 +478,8 @@ for rejected_by, first in (
     (ZEROS, padded_on_both_sides),
     (ZEROS, padded_by_copies),
     (ZEROS, padded_too_far),
+    (PADDED, padded_along_the_images),
+    (PADDED, padded_with_a_stride_of_two),
     (ODD, padded_rounding_down),
 ):
     add_wrong("8.5", rejected_by, (first, right_projected), first.__name__)
@@ -552,6 +619,49 @@ def normalises_rows_in_the_branch(x, filters, stride=1, name=None, last_scale="z
     return relu(layers.Add()([x, branch]))
 
 
+@wrong("8.6", rejected_by=SHORTCUT)
+def writes_over_x(x, filters, stride=1, name=None, last_scale="zeros"):
+    x = convolution(filters, stride=stride)(x)
+    branch = relu(normalisation()(x))
+    branch = normalisation(last_scale, name=name)(convolution(filters)(branch))
+    return relu(layers.Add()([x, branch]))
+
+
+@wrong("8.6", rejected_by=OUTPUT)
+def adds_the_branch_to_itself(x, filters, stride=1, name=None, last_scale="zeros"):
+    branch = relu(normalisation()(convolution(filters, stride=stride)(x)))
+    branch = normalisation(last_scale, name=name)(convolution(filters)(branch))
+    return relu(layers.Add()([branch, branch]))
+
+
+@wrong("8.6", rejected_by=NORMED)
+def names_the_first_normalisation_of_the_block(x, filters, stride=1, name=None, last_scale="zeros"):
+    branch = relu(normalisation(name=name)(convolution(filters, stride=stride)(x)))
+    branch = normalisation(last_scale)(convolution(filters)(branch))
+    if stride != 1 or x.shape[-1] != filters:
+        x = normalisation()(convolution(filters, size=1, stride=stride)(x))
+    return relu(layers.Add()([x, branch]))
+
+
+@wrong("8.6", rejected_by=NORMED)
+def does_not_normalise_the_first_convolution(x, filters, stride=1, name=None, last_scale="zeros"):
+    branch = relu(convolution(filters, stride=stride)(x))
+    branch = normalisation(last_scale, name=name)(convolution(filters)(branch))
+    if stride != 1 or x.shape[-1] != filters:
+        x = normalisation()(convolution(filters, size=1, stride=stride)(x))
+    return relu(layers.Add()([x, branch]))
+
+
+@wrong("8.6", rejected_by=BRANCH)
+def keeps_the_second_convolution_between_calls(x, filters, stride=1, name=None, last_scale="zeros"):
+    second = kept_layers.setdefault(("8.6", filters), convolution(filters))
+    branch = relu(normalisation()(convolution(filters, stride=stride)(x)))
+    branch = normalisation(last_scale, name=name)(second(branch))
+    if stride != 1 or x.shape[-1] != filters:
+        x = normalisation()(convolution(filters, size=1, stride=stride)(x))
+    return relu(layers.Add()([x, branch]))
+
+
 # 8.7 forward and back through a sum
 
 FORWARD = "forward: x, then each state is the one before plus its branch"
@@ -567,11 +677,11 @@ def forward(x, weights, activation, step=lambda a, w, f, x: a + f(a @ w)):
     return states
 
 
-def backward(gradient, states, weights, slope, step=None, branch=lambda before, after: after - before):
+def backward(gradient, states, weights, slope, step=None, branch=lambda before, after, w: after - before):
     gradients = [gradient]
     for number in range(len(weights) - 1, -1, -1):
-        s = slope(branch(states[number], states[number + 1]))
         g, w = gradients[0], weights[number]
+        s = slope(branch(states[number], states[number + 1], w))
         gradients.insert(0, g + (s * g) @ w.T if step is None else step(g, s, w))
     return gradients
 
@@ -589,6 +699,7 @@ for name, first in (
     ("activates_the_sum", forward_with(lambda a, w, f, x: f(a + a @ w))),
     ("begins_each_way_around_at_x", forward_with(lambda a, w, f, x: x + f(a @ w))),
     ("activates_before_multiplying", forward_with(lambda a, w, f, x: a + f(a) @ w)),
+    ("multiplies_by_the_transpose", forward_with(lambda a, w, f, x: a + f(a @ w.T))),
     ("does_not_activate", forward_with(lambda a, w, f, x: a + a @ w)),
     ("leaves_x_out_of_the_list", lambda x, weights, activation: forward(x, weights, activation)[1:]),
 ):
@@ -599,7 +710,19 @@ for rejected_by, name, second in (
     (ONE_BLOCK, "does_not_transpose", backward_with(lambda g, s, w: g + (s * g) @ w)),
     (ONE_BLOCK, "multiplies_by_the_slope_after_the_matrix", backward_with(lambda g, s, w: g + s * (g @ w.T))),
     (ONE_BLOCK, "slopes_the_way_around_too", backward_with(lambda g, s, w: s * g + (s * g) @ w.T)),
-    (ONE_BLOCK, "takes_the_slope_at_the_state", backward_with(branch=lambda before, after: after)),
+    (ONE_BLOCK, "takes_the_slope_at_the_state", backward_with(branch=lambda before, after, w: after)),
+    (ONE_BLOCK, "takes_the_slope_at_the_state_before", backward_with(branch=lambda before, after, w: before)),
+    (ONE_BLOCK, "takes_the_slope_of_what_enters_the_activation", backward_with(branch=lambda a, after, w: a @ w)),
+    (
+        MANY,
+        "runs_from_the_first_block",
+        lambda gradient, states, weights, slope: backward(gradient, states[::-1], weights[::-1], lambda s: slope(-s)),
+    ),
+    (
+        ONE_BLOCK,
+        "returns_one_gradient_alone",
+        lambda gradient, states, weights, slope: backward(gradient, states, weights, slope)[0],
+    ),
     (UNCHANGED, "comes_back_through_the_branches_alone", backward_with(lambda g, s, w: (s * g) @ w.T)),
     (
         MANY,
@@ -689,6 +812,36 @@ for rejected_by, name, options in (
     add_wrong("8.8", rejected_by, preactivated_with(**options), name)
 
 
+@wrong("8.8", rejected_by=LAST_KERNEL)
+def begins_the_shortcut_with_zeros(x, filters, stride=1, name=None, last_kernel="zeros"):
+    activated = relu(normalisation()(x))
+    branch = relu(normalisation()(convolution(filters, stride=stride)(activated)))
+    branch = convolution(filters, start=last_kernel, name=name)(branch)
+    if stride != 1 or x.shape[-1] != filters:
+        x = convolution(filters, size=1, stride=stride, start=last_kernel)(activated)
+    return layers.Add()([x, branch])
+
+
+@wrong("8.8", rejected_by=PREACTIVATED)
+def goes_around_from_the_first_normalisation(x, filters, stride=1, name=None, last_kernel="zeros"):
+    normed = normalisation()(x)
+    branch = relu(normalisation()(convolution(filters, stride=stride)(relu(normed))))
+    branch = convolution(filters, start=last_kernel, name=name)(branch)
+    if stride != 1 or x.shape[-1] != filters:
+        x = convolution(filters, size=1, stride=stride)(normed)
+    return layers.Add()([x, branch])
+
+
+@wrong("8.8", rejected_by=NORMS)
+def normalises_at_the_end(x, filters, stride=1, name=None, last_kernel="zeros"):
+    activated = relu(normalisation()(x))
+    branch = relu(normalisation()(convolution(filters, stride=stride)(activated)))
+    branch = normalisation(last_kernel)(convolution(filters, name=name)(branch))
+    if stride != 1 or x.shape[-1] != filters:
+        x = convolution(filters, size=1, stride=stride)(activated)
+    return layers.Add()([x, branch])
+
+
 @wrong("8.8", rejected_by=NORMS)
 def normalises_after_the_convolutions(x, filters, stride=1, name=None, last_kernel="zeros"):
     branch = relu(normalisation()(convolution(filters, stride=stride)(x)))
@@ -757,6 +910,14 @@ def returns_the_output(x, matrices):
     return right_paths(x, matrices).sum(axis=0)
 
 
+@wrong("8.9", rejected_by=COUNTS)
+def lists_the_states(x, matrices):
+    states = [x]
+    for w in matrices:
+        states.append(states[-1] + states[-1] @ w)
+    return np.array(states)
+
+
 @wrong("8.9", rejected_by=BY_ITSELF)
 def returns_the_longest_first(x, matrices):
     return right_paths(x, matrices)[::-1]
@@ -810,29 +971,40 @@ def count(
     shrink=lambda size, stride: -(-size // stride),
     from_filters=False,
     bias=0,
+    stem=True,
+    branch_pixels="output",
+    projected_size=1,
+    projected_scales=2,
+    biased_products=False,
+    flat=False,
 ):
     parameters = products = 0
     before, size = size, shrink(size, stem_stride)
 
-    def add(kernel, channels, n_filters, side):
+    def add(kernel, channels, n_filters, side, scales=per_channel + bias):
         nonlocal parameters, products
         weights = kernel**2 * channels * n_filters
-        parameters += weights + (per_channel + bias) * n_filters
+        parameters += weights + scales * n_filters
         products += weights * side**2
 
-    add(3, bands, filters[0], before if input_pixels else size)
+    if stem:
+        add(3, bands, filters[0], before if input_pixels else size)
     channels = filters[0]
     for stage, n_filters in enumerate(filters):
         for place in range(n):
             stride = 2 if stage and not place else 1
             before, size = size, shrink(size, stride)
             side = before if input_pixels else size
-            add(3, n_filters if from_filters else channels, n_filters, side)
+            first_side = before if branch_pixels == "input" else side
+            add(3, n_filters if from_filters else channels, n_filters, first_side)
             add(3, n_filters, n_filters, size)
             if projects(stride, channels, n_filters):
-                add(1, channels, n_filters, side)
+                scales = projected_scales if projected_scales != 2 else per_channel + bias
+                add(projected_size, channels, n_filters, side, scales)
             channels = n_filters
-    return parameters + channels * n_classes + (n_classes if dense_bias else 0), products + channels * n_classes
+    taken = channels * size**2 if flat else channels
+    products += taken * n_classes + (n_classes if biased_products else 0)
+    return parameters + channels * n_classes + (n_classes if dense_bias else 0), products
 
 
 def count_with(**options):
@@ -852,6 +1024,13 @@ for rejected_by, name, options in (
     (PARAMETERS, "forgets_that_the_channels_change", {"from_filters": True}),
     (PRODUCTS, "takes_the_pixels_of_the_input", {"input_pixels": True}),
     (PRODUCTS, "forgets_the_stride_of_the_stem_in_the_cost", {"stem_stride": 1}),
+    (PARAMETERS, "forgets_the_stem", {"stem": False}),
+    (PARAMETERS, "projects_with_three_by_three", {"projected_size": 3}),
+    (PARAMETERS, "does_not_normalise_projections", {"projected_scales": 0}),
+    (PARAMETERS, "projects_in_each_block", {"projects": lambda stride, channels, n_filters: True}),
+    (PRODUCTS, "takes_the_pixels_that_enter_a_branch", {"branch_pixels": "input"}),
+    (PRODUCTS, "counts_biases_as_products", {"biased_products": True}),
+    (PRODUCTS, "counts_a_dense_layer_of_all_pixels", {"flat": True}),
     (PRODUCTS, "forgets_all_strides", {"shrink": lambda size, stride: size}),
     (
         SAME_FILTERS,
