@@ -580,13 +580,12 @@ for last_scale in ("zeros", "ones"):
 # %% [markdown]
 # ## 6 · Depth, with a way around
 #
-# The least and the largest depth, the same galaxies in the same order, the same optimiser. Only the kind of block is
-# another.
+# The same three depths, the same galaxies in the same order, the same optimiser. Only the kind of block is another.
 #
-# **Predict:** Sketch these two curves too.
+# **Predict:** Sketch these three curves too.
 
 # %%
-residual_curves, residual_models = train(residual_block, (8, 32))
+residual_curves, residual_models = train(residual_block, (8, 14, 32))
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
@@ -1192,6 +1191,7 @@ results.record(
     plain_14=final_loss(plain_curves[14]),
     plain_32=final_loss(plain_curves[32]),
     residual_8=final_loss(residual_curves[8]),
+    residual_14=final_loss(residual_curves[14]),
     residual_32=final_loss(residual_curves[32]),
     plain_degrades=final_loss(plain_curves[32]) - final_loss(plain_curves[8]),
     shortcut_gains=final_loss(plain_curves[32]) - final_loss(residual_curves[32]),

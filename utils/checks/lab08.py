@@ -16,6 +16,7 @@ CLAIMS = {
     "plain_14": Claim("The same with 14 layers", limits=POSITIVE),
     "plain_32": Claim("The same with 32 layers", limits=POSITIVE),
     "residual_8": Claim(f"Residual network of 8 layers, last scale 0: {LOSS}", limits=POSITIVE),
+    "residual_14": Claim("The same with 14 layers", limits=POSITIVE),
     "residual_32": Claim("The same with 32 layers", limits=POSITIVE),
     "slow_ones_32": Claim(
         "Residual network of 32 layers, last scale 1, learning rate 0.02: the same", "<= 0.95", POSITIVE
