@@ -32,7 +32,7 @@ CLAIMS = {
         ">= 0.05",
     ),
     "imagenet_accuracy": Claim(
-        "Accuracy on the target of a linear probe on ImageNet's features, 900 labels", None, SHARE
+        "Accuracy on the target of a linear probe on ImageNet's features, 500 labels", None, SHARE
     ),
     "imagenet_above_twin": Claim("ImageNet's features above those of the random twin, difference", ">= 0.05"),
 }
