@@ -103,8 +103,10 @@ def network():
     return keras.Model(inputs, layers.Dense(2, name="head")(x))
 
 
-def logits(model, images):
-    return model.predict(images, batch_size=500, verbose=0)
+def outputs(model, images):
+    """What a model returns for many images, 100 at a time, in inference mode."""
+    parts = [model(images[i : i + 100], training=False) for i in range(0, len(images), 100)]
+    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
 
 
 def compiled(model, optimizer):
@@ -183,7 +185,7 @@ seen = {
     "SDSS, the target's galaxies": (prepared(overlap.test.images), overlap.test.labels),
     "DES, the target's galaxies": (x_test, y_test),
 }
-direct = {name: (y, logits(model, x).argmax(axis=1)) for name, (x, y) in seen.items()}
+direct = {name: (y, outputs(model, x).argmax(axis=1)) for name, (x, y) in seen.items()}
 print(f"{'':30s}accuracy  completeness  purity")
 for name, (y, predicted) in direct.items():
     completeness, purity = completeness_purity(y, predicted, wanted=1)
@@ -287,7 +289,7 @@ def moved(trained):
 
 def report(name, trained, inner):
     trained.fit(x_train[few], y_train[few], batch_size=4, epochs=1, verbose=0)
-    accuracy = metrics.accuracy(y_validation, logits(trained, x_validation).argmax(axis=1))
+    accuracy = metrics.accuracy(y_validation, outputs(trained, x_validation).argmax(axis=1))
     print(f"{name:30s} moving means moved by {moved(inner):5.2f} spreads, validation accuracy {accuracy:.3f}")
 
 
@@ -366,14 +368,14 @@ check("10.3", linear_probe)
 # %%
 model.set_weights(source_weights)
 places = ["block1_relu", "block2_relu", "block3_relu"]
-looker = keras.Model(model.inputs, [model.get_layer(name).output for name in places])
+lookers = [keras.Model(model.input, model.get_layer(name).output) for name in places]
 chosen = np.arange(1000)
 probed = {}
 for name, weights in (("trained on SDSS", source_weights), ("random weights", untrained)):
     model.set_weights(weights)
-    train_maps = looker.predict(x_train[chosen], batch_size=250, verbose=0)
-    new_maps = looker.predict(x_validation, batch_size=250, verbose=0)
-    predictions = [linear_probe(a, y_train[chosen], b) for a, b in zip(train_maps, new_maps, strict=True)]
+    predictions = [
+        linear_probe(outputs(looker, x_train[chosen]), y_train[chosen], outputs(looker, x_validation)) for looker in lookers
+    ]
     probed[name] = [metrics.accuracy(y_validation, predicted) for predicted in predictions]
 model.set_weights(source_weights)
 
@@ -464,7 +466,7 @@ tuners = {name: fine_tuner(*setting) for name, setting in settings.items()}
 tried = {}
 for name, copy in tuners.items():
     transfer.train(copy, source_weights, x_train[hundred], y_train[hundred], steps=80, seed=lab.seed)
-    tried[name] = metrics.accuracy(y_validation, logits(copy, x_validation).argmax(axis=1))
+    tried[name] = metrics.accuracy(y_validation, outputs(copy, x_validation).argmax(axis=1))
 plotting.bars(tried, "validation accuracy with 100 labels", baseline=("guessing", 0.5))
 
 # %% [markdown]
@@ -565,8 +567,8 @@ check("10.6", label_curve)
 # 100?
 
 # %%
-features = keras.Model(model.inputs, model.get_layer("mean").output)
-train_features, test_features = logits(features, x_train), logits(features, x_test)
+features = keras.Model(model.input, model.get_layer("mean").output)
+train_features, test_features = outputs(features, x_train), outputs(features, x_test)
 tuner = tuners["0.003, a third each block"]
 answers = {}  # predictions of each method for the test set, by the number of labels (those of the last draw)
 
@@ -582,13 +584,13 @@ def frozen(chosen):
 
 def fine_tuned(chosen):
     transfer.train(tuner, source_weights, x_train[chosen], y_train[chosen], steps=80, seed=lab.seed)
-    return scored("fine-tuned", chosen, logits(tuner, x_test).argmax(axis=1))
+    return scored("fine-tuned", chosen, outputs(tuner, x_test).argmax(axis=1))
 
 
 def from_scratch(chosen):
     steps = min(50 + len(chosen), 250)
     transfer.train(model, untrained, x_train[chosen], y_train[chosen], steps, seed=lab.seed)
-    return scored("from scratch", chosen, logits(model, x_test).argmax(axis=1))
+    return scored("from scratch", chosen, outputs(model, x_test).argmax(axis=1))
 
 
 sizes = [20, 100, 1000, 3000]
@@ -648,21 +650,21 @@ red = flux[:, 1] / flux[:, 0]
 is_red = (red > np.median(red)).astype(int)
 transfer.train(model, untrained, prepared(source.train.images), is_red, steps=150, batch_size=64, seed=lab.seed)
 colour_weights = model.get_weights()
-judged = metrics.accuracy(is_red[:1000], logits(model, prepared(source.train.images[:1000])).argmax(axis=1))
+judged = metrics.accuracy(is_red[:1000], outputs(model, prepared(source.train.images[:1000])).argmax(axis=1))
 print(f"the colour network tells red from blue with an accuracy of {judged:.3f} (on its training galaxies)")
 
 far = {}
 subset = nested_subsets(y_train, [100, 1000], np.random.default_rng([lab.seed, 0]))  # the first draw of the curves
 for name, weights in (("arms", source_weights), ("colour", colour_weights), ("nothing (random)", untrained)):
     model.set_weights(weights)
-    train_table, test_table = logits(features, x_train[subset[1]]), logits(features, x_test)
+    train_table, test_table = outputs(features, x_train[subset[1]]), outputs(features, x_test)
     for n_labels in (100, 1000):
         rows = np.isin(subset[1], subset[n_labels == 1000])
         predicted = linear_probe(train_table[rows], y_train[subset[1]][rows], test_table)
         far[name, n_labels] = metrics.accuracy(y_test, predicted)
     print(f"frozen features of a network asked for {name}: {far[name, 100]:.3f} with 100 labels, {far[name, 1000]:.3f} with 1000")
 transfer.train(tuner, colour_weights, x_train[subset[0]], y_train[subset[0]], steps=80, seed=lab.seed)
-misled = metrics.accuracy(y_test, logits(tuner, x_test).argmax(axis=1))
+misled = metrics.accuracy(y_test, outputs(tuner, x_test).argmax(axis=1))
 print(f"with 100 labels, fine-tuned from colour {misled:.3f}, from scratch {curves['from scratch'][1, 0]:.3f}", end=", ")
 print(f"fine-tuned from arms {curves['fine-tuned'][1, 0]:.3f}")
 
@@ -737,9 +739,8 @@ def backbone_features(weights, images):
             if isinstance(layer, layers.BatchNormalization):
                 layer.momentum = 0.0  # the next batch replaces the moving averages
         backbone(photographs(images[:200]), training=True)
-    outputs = layers.GlobalAveragePooling2D()(backbone.output)
-    looker = keras.Model(backbone.input, outputs)
-    return np.concatenate([looker.predict(photographs(images[i : i + 250]), verbose=0) for i in range(0, len(images), 250)])
+    looker = keras.Model(backbone.input, layers.GlobalAveragePooling2D()(backbone.output))
+    return outputs(looker, photographs(images))
 
 
 n_pool, n_test = 600, 400  # to save time
@@ -912,7 +913,7 @@ if online:
     backbone = backbones.efficientnet_lite0((64, 64, 3))
     looker = keras.Model(backbone.input, layers.GlobalAveragePooling2D()(backbone.output))
     table = {
-        name: looker.predict(backbones.preprocess(255 * split.images[..., ::-1]), batch_size=250, verbose=0)
+        name: outputs(looker, backbones.preprocess(255 * split.images[..., ::-1]))
         for name, split in (("train", real.train), ("validation", real.validation))
     }
 
