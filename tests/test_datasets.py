@@ -15,7 +15,7 @@ import pytest
 
 from utils import datasets, sky
 from utils.datasets import cache as kept
-from utils.datasets import galaxy10, hubble, morphology
+from utils.datasets import galaxy10, hubble, morphology, surveys
 
 SMALL = {"n_train": 12, "n_validation": 8, "n_test": 8, "size": 24}
 
@@ -100,7 +100,7 @@ def test_the_size_of_one_split_does_not_change_another():
 @pytest.mark.parametrize(
     ("name", "options", "text"),
     [
-        ("morpholgy", {}, "unknown data set 'morpholgy'; there are morphology, hubble, galaxy10"),
+        ("morpholgy", {}, "unknown data set 'morpholgy'; there are morphology, surveys, hubble, galaxy10"),
         ("morphology", {"n_tran": 5}, "morphology has no option 'n_tran'; it has n_train=4000, n_validation=1000"),
         ("morphology", {"n_train": -1}, "n_train must be a whole number of at least 0, got -1"),
         ("morphology", {"n_train": 2.5}, "n_train must be a whole number"),
@@ -110,12 +110,68 @@ def test_the_size_of_one_split_does_not_change_another():
         ("morphology", {"upright": 3}, "upright must be True or False, got 3"),
         ("hubble", {"threshold": 0}, "threshold must be a positive number of sky sigmas, got 0"),
         ("hubble", {"seed": 0}, "hubble has no option 'seed'; it has size=64"),
+        ("surveys", {"survey": "LSST"}, "survey must be one of SDSS, DES, HSC, HST, Euclid; got 'LSST'"),
+        ("surveys", {"size": 4}, "size must be a whole number of at least 8, got 4"),
+        ("surveys", {"n_test": -1}, "n_test must be a whole number of at least 0, got -1"),
+        ("surveys", {"magnitude": (20, 17)}, "magnitude must be .bright limit, faint limit., the smaller number first"),
+        ("surveys", {"magnitude": 17}, "magnitude must be .bright limit, faint limit."),
+        ("surveys", {"upright": True}, "surveys has no option 'upright'; it has survey='SDSS', n_train=3000"),
         ("galaxy10", {"size": 60}, "size must divide 256, got 60"),
     ],
 )
 def test_mistakes_are_named(name, options, text):
     with pytest.raises(ValueError, match=text):
         datasets.load(name, **options)
+
+
+# --- surveys --------------------------------------------------------------------------------------------------------
+
+
+def test_two_surveys_see_the_same_galaxies_where_they_overlap_and_their_own_elsewhere():
+    sdss, des = (datasets.load("surveys", **SMALL, survey=survey) for survey in ("SDSS", "DES"))
+    assert sdss.class_names == ("smooth", "spiral")
+    assert sdss.survey is sky.SURVEYS["SDSS"] and des.survey is sky.SURVEYS["DES"]
+    for split in ("validation", "test"):
+        one, two = getattr(sdss, split), getattr(des, split)
+        assert one.truth.tobytes() == two.truth.tobytes() and np.all(one.labels == two.labels)
+        assert one.images.shape == two.images.shape == (8, 24, 24, 3) and not np.any(one.images == two.images)
+    rows = [row.tobytes() for data in (sdss, des) for row in data.train.truth]
+    rows += [row.tobytes() for split in (sdss.validation, sdss.test) for row in split.truth]
+    assert len(set(rows)) == len(rows) == 40
+    assert np.bincount(des.test.labels).tolist() == [4, 4]
+
+
+def test_the_deeper_and_sharper_survey_sees_more():
+    both = [
+        datasets.load("surveys", n_train=0, n_validation=0, n_test=40, survey=survey).test for survey in ("SDSS", "DES")
+    ]
+    magnitude = both[0].truth["magnitude"]
+    assert 17.5 <= magnitude.min() and magnitude.max() <= 20.3
+    sdss, des = (seen.images[:, 12:20, 12:20, 1].max(axis=(1, 2)) for seen in both)  # brightest pixel, in sky noise
+    assert np.all(des > 2 * sdss)
+
+
+def test_arms_alone_tell_spirals_from_smooth_discs():
+    labels, truth = surveys.draw_discs(4000, np.random.default_rng(0), (17, 20))
+    smooth, spiral = truth[labels == 0], truth[labels == 1]
+    assert set(smooth["kind"]) == {"smooth"} and set(spiral["kind"]) == {"spiral"}
+    assert np.all(smooth["arm_strength"] == 0) and np.all(spiral["arm_strength"] >= surveys.ARMS[0])
+    assert not smooth["dust_depth"].any() and not smooth["clump_fraction"].any()
+    for column in ("magnitude", "radius_arcsec", "axis_ratio", "bulge_fraction", "bar_fraction"):
+        one, two = smooth[column], spiral[column]
+        assert abs(one.mean() - two.mean()) < 4 * np.sqrt((one.var() + two.var()) / 2000), column
+    colours = [
+        np.median(sky.render(part[:200], sky.SURVEYS["DES"]).sum(axis=(1, 2)), axis=0) for part in (smooth, spiral)
+    ]
+    g_r = [-2.5 * np.log10(colour[0] / colour[1]) for colour in colours]
+    assert abs(g_r[0] - g_r[1]) < 0.05
+
+
+def test_surveys_hang_on_the_seed_and_on_nothing_else():
+    one, two, other = (datasets.load("surveys", **SMALL, survey="DES", seed=seed) for seed in (3, 3, 4))
+    assert same(one, two) and not same(one, other)
+    fewer = datasets.load("surveys", **{**SMALL, "n_train": 4}, survey="DES", seed=3)
+    assert fewer.test.images.tobytes() == one.test.images.tobytes()
 
 
 # --- the cache ------------------------------------------------------------------------------------------------------

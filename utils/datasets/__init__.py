@@ -15,14 +15,14 @@ stale is read.
 
 import inspect
 
-from utils.datasets import galaxy10, hubble, morphology
+from utils.datasets import galaxy10, hubble, morphology, surveys
 from utils.datasets.cache import cache_folder, cached
 from utils.datasets.network import DownloadError, fetch
 from utils.datasets.splits import SPLITS, Dataset, Split, stream
 
 __all__ = ["SPLITS", "Dataset", "DownloadError", "Split", "cache_folder", "fetch", "load", "stream"]
 
-_SETS = {"morphology": morphology, "hubble": hubble, "galaxy10": galaxy10}
+_SETS = {"morphology": morphology, "surveys": surveys, "hubble": hubble, "galaxy10": galaxy10}
 
 
 def load(name, **options):
@@ -31,7 +31,7 @@ def load(name, **options):
     Parameters
     ----------
     name : str
-        ``morphology``, ``hubble`` or ``galaxy10``.
+        ``morphology``, ``surveys``, ``hubble`` or ``galaxy10``.
     **options
         Those of ``describe`` in the module of that name.
 
