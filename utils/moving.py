@@ -64,9 +64,8 @@ def moved(truth, mirror=False, angle=0.0, zoom=1.0, shift=(0.0, 0.0)):
             new[column] = -new[column]
         new["x_arcsec"] = -new["x_arcsec"]
         new["position_angle"] = 180 - new["position_angle"]
-    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    x, y = new["x_arcsec"].copy(), new["y_arcsec"].copy()
-    new["x_arcsec"], new["y_arcsec"] = x * cos + y * sin, y * cos - x * sin  # y runs downwards
+    place = (new["x_arcsec"] + 1j * new["y_arcsec"]) * np.exp(-1j * np.deg2rad(angle))  # y runs downwards
+    new["x_arcsec"], new["y_arcsec"] = place.real, place.imag
     new["position_angle"] = (new["position_angle"] - angle) % 360  # with three arms, half a turn is not none
     for column in LENGTHS:
         new[column] = new[column] * zoom
