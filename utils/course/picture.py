@@ -1,4 +1,4 @@
-"""The picture at the top of the README: figures that the executed solutions hold, side by side.
+"""The picture at the top of the README: figures that the executed solutions hold, in rows.
 
 A cell whose tags include ``showcase`` offers its first figure.
 """
@@ -13,7 +13,8 @@ from utils.course.errors import CourseError
 from utils.course.source import find_sources
 from utils.files import replacing
 
-HEIGHT = 360  # pixels
+WIDTH, GAP = 1800, 12  # pixels
+IN_A_ROW = 3  # figures, at most
 SHOWCASE = "showcase"
 
 
@@ -22,14 +23,25 @@ def write_picture(course):
     figures = [figure for lab in find_sources(course.root) for figure in showcase_figures(course, lab)]
     if not figures:
         raise CourseError(f'no executed solution has a figure in a cell with tags=["{SHOWCASE}"]')
-    scaled = [f.resize((round(f.width * HEIGHT / f.height), HEIGHT), Image.Resampling.LANCZOS) for f in figures]
-    whole = Image.new("RGB", (sum(f.width for f in scaled) + 12 * (len(scaled) - 1), HEIGHT), "white")
-    left = 0
-    for figure in scaled:
-        whole.paste(figure, (left, 0))
-        left += figure.width + 12
+    rows = [_row(figures[first : first + IN_A_ROW]) for first in range(0, len(figures), IN_A_ROW)]
+    whole = Image.new("RGB", (WIDTH, sum(row.height for row in rows) + GAP * (len(rows) - 1)), "white")
+    top = 0
+    for row in rows:
+        whole.paste(row, (0, top))
+        top += row.height + GAP
     with replacing(course.root / "data" / "overview.jpg") as temporary:
         whole.save(temporary, "JPEG", quality=88, optimize=True)
+
+
+def _row(figures):
+    """Figures side by side, of one height, which follows from the width of the row."""
+    height = (WIDTH - GAP * (len(figures) - 1)) / sum(figure.width / figure.height for figure in figures)
+    row, left = Image.new("RGB", (WIDTH, round(height)), "white"), 0
+    for figure in figures:
+        scaled = figure.resize((round(figure.width * height / figure.height), round(height)), Image.Resampling.LANCZOS)
+        row.paste(scaled, (left, 0))
+        left += scaled.width + GAP
+    return row
 
 
 def showcase_figures(course, lab):
