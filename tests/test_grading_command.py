@@ -276,6 +276,7 @@ def test_the_command_line_says_what_is_wrong(desk, capsys):
 
 
 RUN = """
+import signal
 import sys
 from tests import grading_fakes
 from utils.course import __main__ as program
@@ -285,6 +286,7 @@ command.DESCRIBE = "tests.grading_fakes:describe"
 grade = command.grade
 command.grade = lambda course, options: grade(course, options, "tests.grading_fakes:Skimmer")
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it at first
     sys.exit(program.main(["grade", *sys.argv[1:]]))
 """
 
