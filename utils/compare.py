@@ -106,10 +106,21 @@ def batches(n, batch_size, steps, seed):
     """
     if not 0 < batch_size <= n:
         raise ValueError(f"batch_size must be from 1 to the number of examples, {n}, got {batch_size}")
+    yield from draws(n, batch_size, steps, seed)
+
+
+def draws(n, batch_size, steps, seed):
+    """As :func:`batches`, but where there are fewer examples than fill a batch, some come twice in it.
+
+    Examples
+    --------
+    >>> [len(batch) for batch in draws(2, 5, 3, seed=0)]
+    [5, 5, 5]
+    """
     rng = np.random.default_rng(seed)
     waiting = rng.permutation(n)
     for _ in range(steps):
-        if len(waiting) < batch_size:
+        while len(waiting) < batch_size:
             waiting = np.concatenate([waiting, rng.permutation(n)])
         yield waiting[:batch_size]
         waiting = waiting[batch_size:]

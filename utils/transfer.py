@@ -7,6 +7,8 @@ more than the training; :func:`train` puts the weights back and lets the optimis
 import keras
 import numpy as np
 
+from utils.compare import draws
+
 
 class LayerwiseAdam(keras.optimizers.Adam):
     """Adam with a learning rate for each layer.
@@ -69,11 +71,7 @@ def train(model, start, x, y, steps, batch_size=32, seed=0):
     model.set_weights(start)
     for variable in optimizer.variables:
         variable.assign(np.zeros(variable.shape, variable.dtype))
-    rng, waiting = np.random.default_rng(seed), np.zeros(0, int)
-    for step in range(steps):
-        while len(waiting) < batch_size:
-            waiting = np.concatenate([waiting, rng.permutation(len(x))])
-        chosen, waiting = waiting[:batch_size], waiting[batch_size:]
+    for step, chosen in enumerate(draws(len(x), batch_size, steps, seed)):
         optimizer.learning_rate = rate * (1 + np.cos(np.pi * step / steps)) / 2
         model.train_on_batch(x[chosen], y[chosen])
     optimizer.learning_rate = rate
