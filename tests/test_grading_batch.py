@@ -52,6 +52,12 @@ class Class:
         return [calls(self.log, student) for student in students]
 
 
+@pytest.fixture(autouse=True)
+def no_worker_is_left():
+    yield
+    assert not multiprocessing.active_children()
+
+
 @pytest.fixture
 def group(tmp_path):
     return Class(tmp_path)

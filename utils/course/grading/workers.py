@@ -291,8 +291,11 @@ class _Slot:
         import psutil
 
         family = self._family()
-        _, alive = psutil.wait_procs(family[:1], timeout=patience)
-        for process in [*alive, *family[1:]]:
+        # Not psutil's wait: it takes the exit status away from multiprocessing, for which the process then never ends.
+        for child in multiprocessing.active_children():
+            if family and child.pid == family[0].pid:
+                child.join(patience)
+        for process in family:
             try:
                 process.kill()
             except psutil.Error:
