@@ -32,8 +32,6 @@ def fit(model, x, y, validation=None, epochs=10, batch_size=64, name=None, callb
     """
     if y is not None:
         prepare(model, y)
-    if y is not None:
-        prepare(model, y)
     bar = ProgressBar(name or model.name)
     history = model.fit(
         x,
