@@ -169,8 +169,8 @@ def _failed(course, lab, cells, node, index, temporary):
 def _memory(process, alone):
     """Bytes of a process; with others, on Linux, shared pages are divided among those who share them, as after a fork.
 
-    To divide them, the system walks through all pages of the process, and holds it up meanwhile: a tenth of a core, with
-    ten measurements a second.
+    To divide them, the system walks through all pages of the process and holds it up meanwhile; with ten measurements
+    a second that takes a tenth of a core.
     """
     if alone:
         return process.memory_info().rss
