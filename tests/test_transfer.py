@@ -45,6 +45,30 @@ def test_with_one_rate_it_is_adam():
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
 
 
+def test_it_is_adam_with_the_rate_of_the_layer_step_by_step_and_has_no_variables_but_adams():
+    def variables():
+        return [keras.Variable(np.zeros(3, "float32"), name="kernel") for _ in range(2)]
+
+    gradients = np.random.default_rng(0).normal(size=(6, 2, 3)).astype("float32")
+    wanted = []
+    for number, rate in enumerate((0.001, 0.05)):
+        (variable, _), adam = variables(), keras.optimizers.Adam(rate)
+        for step in gradients:
+            adam.apply([keras.ops.convert_to_tensor(step[number])], [variable])
+        wanted.append(keras.ops.convert_to_numpy(variable))
+    model = compiled(transfer.LayerwiseAdam({"early": 0.001, "head": 0.05}))
+    biases = [model.get_layer(name).bias for name in ("early", "head")]
+    ours = model.optimizer
+    shapes = [(5,), (2,)]
+    ours.build(biases)
+    for step in gradients:
+        ours.apply([keras.ops.convert_to_tensor(np.resize(g, n)) for g, n in zip(step, shapes, strict=True)])
+    for bias, want in zip(biases, wanted, strict=True):
+        got = keras.ops.convert_to_numpy(bias)
+        np.testing.assert_allclose(got[: len(want)], want[: len(got)], rtol=1e-4, atol=1e-7)
+    assert len(ours.variables) == 2 + 2 * 2
+
+
 def test_a_layer_without_a_rate_is_named_and_a_frozen_one_needs_none():
     with pytest.raises(ValueError, match="no learning rate for head"):
         compiled(transfer.LayerwiseAdam({"early": 0.01})).train_on_batch(*examples())

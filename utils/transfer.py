@@ -14,6 +14,8 @@ from utils.training import prepare
 class LayerwiseAdam(keras.optimizers.Adam):
     """Adam with a learning rate for each layer.
 
+    Adam steps with the largest rate; then each layer goes back a part of the step, so that its own share is left.
+
     Parameters
     ----------
     rates : dict of str to float
@@ -25,7 +27,7 @@ class LayerwiseAdam(keras.optimizers.Adam):
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="a"), keras.layers.Dense(1, name="b")])
     >>> optimizer = LayerwiseAdam({"a": 0.001, "b": 0.1})
     >>> optimizer.build(model.trainable_variables)
-    >>> optimizer.factors
+    >>> [optimizer.share(variable) for variable in model.trainable_variables]
     [0.01, 0.01, 1.0, 1.0]
     """
 
@@ -36,16 +38,30 @@ class LayerwiseAdam(keras.optimizers.Adam):
         self.rates = dict(rates)
 
     def build(self, variables):
-        super().build(variables)
-        layers = [variable.path.split("/")[-2] for variable in variables]
-        missing = sorted(set(layers) - set(self.rates))
+        missing = sorted({_layer(variable) for variable in variables} - set(self.rates))
         if missing:
             raise ValueError(f"no learning rate for {', '.join(missing)}")
-        self.factors = [self.rates[layer] / max(self.rates.values()) for layer in layers]
+        super().build(variables)
+        self.steered = lambda: variables  # a function: Keras would take a list of them for variables of the optimiser
 
-    def update_step(self, gradient, variable, learning_rate):
-        factor = self.factors[self._get_variable_index(variable)]
-        return super().update_step(gradient, variable, learning_rate * factor)
+    def share(self, variable):
+        """The rate of a variable's layer, divided by the largest."""
+        return self.rates[_layer(variable)] / max(self.rates.values())
+
+    def apply(self, grads, trainable_variables=None):
+        variables = self.steered() if trainable_variables is None else list(trainable_variables)
+        if not self.built:
+            self.build(variables)
+        shares = [(variable, self.share(variable)) for variable in variables]
+        before = [(variable, share, keras.ops.copy(variable)) for variable, share in shares if share != 1]
+        super().apply(grads, trainable_variables)
+        for variable, share, old in before:
+            variable.assign(old + share * (variable - old))
+
+
+def _layer(variable):
+    """The name of the layer that a variable belongs to."""
+    return variable.path.split("/")[-2]
 
 
 def train(model, start, x, y, steps, batch_size=32, seed=0):

@@ -88,6 +88,22 @@ def gives_up_when_one_is_empty(labels, predictions, wanted):
     return right_sample(labels, predictions, wanted)
 
 
+@wrong("10.1", rejected_by=TWO)
+def counts_either(labels, predictions, wanted):
+    found = np.sum((labels == wanted) | (predictions == wanted))
+    return divided(found, np.sum(labels == wanted)), divided(found, np.sum(predictions == wanted))
+
+
+@wrong("10.1", rejected_by=TWO)
+def takes_the_accuracy_for_completeness(labels, predictions, wanted):
+    return np.mean(labels == predictions), right_sample(labels, predictions, wanted)[1]
+
+
+@wrong("10.1", rejected_by=TWO)
+def gives_per_cent(labels, predictions, wanted):
+    return tuple(100 * np.array(right_sample(labels, predictions, wanted)))
+
+
 # 10.2 to freeze
 
 BEFORE = "kernels before the first trained layer stay as they are"
@@ -106,8 +122,10 @@ def compile_it(model, learning_rate, optimizer=keras.optimizers.Adam, from_logit
     model.compile(optimizer(learning_rate), loss, jit_compile=False)
 
 
-def flags(model, first, trained=lambda layer, reached: reached and not is_norm(layer)):
+def flags(model, first, trained=lambda layer, reached: reached and not is_norm(layer), whole_model=True):
     reached = False
+    if whole_model:
+        model.trainable = True
     for layer in model.layers:
         reached = reached or layer.name == first
         layer.trainable = trained(layer, reached)
@@ -166,6 +184,25 @@ def unfreezes_the_named_layer_alone(model, first, learning_rate):
     for layer in model.layers:
         if is_norm(layer):
             layer.trainable = False
+    compile_it(model, learning_rate)
+
+
+@wrong("10.2", rejected_by=UNFROZEN)
+def forgets_the_flag_of_the_model(model, first, learning_rate):
+    flags(model, first, whole_model=False)
+    compile_it(model, learning_rate)
+
+
+@wrong("10.2", rejected_by=BEFORE)
+def sets_the_flag_of_the_model_last(model, first, learning_rate):
+    flags(model, first, whole_model=False)
+    model.trainable = True
+    compile_it(model, learning_rate)
+
+
+@wrong("10.2", rejected_by=NORMS)
+def knows_batch_norm_by_its_name(model, first, learning_rate):
+    flags(model, first, lambda layer, reached: reached and not layer.name.endswith("bn"))
     compile_it(model, learning_rate)
 
 
@@ -316,6 +353,26 @@ def predicts_the_training_galaxies(features, labels, new_features, C=0.1):
     return right_probe(features, labels, features, C)
 
 
+@wrong("10.3", rejected_by=FREEDOM)
+def takes_one_over_c(features, labels, new_features, C=0.1):
+    return right_probe(features, labels, new_features, 1 / C)
+
+
+@wrong("10.3", rejected_by=ALONE)
+def standardises_both_tables_together(features, labels, new_features, C=0.1):
+    scaler = StandardScaler().fit(np.concatenate([flat(features), flat(new_features)]))
+    model = LogisticRegression(C=C, max_iter=1000).fit(scaler.transform(flat(features)), labels)
+    return model.predict(scaler.transform(flat(new_features)))
+
+
+@wrong("10.3", rejected_by=SCALES)
+def standardises_galaxy_by_galaxy(features, labels, new_features, C=0.1):
+    a, b = (
+        (t - t.mean(axis=1, keepdims=True)) / t.std(axis=1, keepdims=True) for t in map(flat, (features, new_features))
+    )
+    return LogisticRegression(C=C, max_iter=1000).fit(a, labels).predict(b)
+
+
 # 10.4 a rate for each layer
 
 LAST = "every layer has a rate, and the last block has `top`"
@@ -394,6 +451,9 @@ SIZES = "one array of positions for each size, in the order of the sizes; no gal
 BALANCED = "balanced: each class is equally frequent, also where one is rare"
 NESTED = "nested: a set is part of every larger one"
 RANDOM = "random: the same generator gives the same sets, another one others"
+
+
+OWN_ORDER = "each class in an order of its own: any galaxy may be chosen"
 
 
 def right_subsets(labels, sizes, rng):
@@ -485,6 +545,27 @@ def returns_places_within_the_class(labels, sizes, rng):
     return [np.concatenate([part[: size // len(rows)] for part in rows]) for size in sizes]
 
 
+@wrong("10.5", rejected_by=OWN_ORDER)
+def shuffles_all_classes_alike(labels, sizes, rng):
+    rows = [np.flatnonzero(labels == kind) for kind in np.unique(labels)]
+    order = rng.permutation(min(len(part) for part in rows))
+    return [np.concatenate([part[order[: size // len(rows)]] for part in rows]) for size in sizes]
+
+
+@wrong("10.5", rejected_by=OWN_ORDER)
+def shuffles_by_one_permutation_of_the_longest(labels, sizes, rng):
+    rows = [np.flatnonzero(labels == kind) for kind in np.unique(labels)]
+    order = rng.permutation(max(len(part) for part in rows))
+    shuffled = [part[order[order < len(part)]] for part in rows]
+    return [np.concatenate([part[: size // len(rows)] for part in shuffled]) for size in sizes]
+
+
+@wrong("10.5", rejected_by=SIZES)
+def returns_positions_within_each_class(labels, sizes, rng):
+    shuffled = [rng.permutation(np.sum(labels == kind)) for kind in np.unique(labels)]
+    return [np.concatenate([part[: size // len(shuffled)] for part in shuffled]) for size in sizes]
+
+
 # 10.6 the experiment
 
 SCORES = "a table of sizes by draws for each method, every score at its place"
@@ -492,6 +573,7 @@ SAME = "each method gets the same galaxies"
 WITHIN = "within a draw the sets are nested and balanced"
 DRAWS = "each draw has other galaxies"
 SEED = "the seed decides: the same gives the same galaxies, another one others"
+GENERATORS = "draw 0, 1, … comes from np.random.default_rng([seed, draw])"
 
 
 def curve(generator=lambda seed, draw, place: np.random.default_rng([seed, draw]), subsets=right_subsets, place=None):
@@ -518,11 +600,35 @@ for rejected_by, name, answer in (
     (DRAWS, "has_the_same_galaxies_in_each_draw", curve(lambda seed, draw, place: np.random.default_rng(seed))),
     (SEED, "ignores_the_seed", curve(lambda seed, draw, place: np.random.default_rng(draw))),
     (SEED, "has_no_seed", curve(lambda seed, draw, place: np.random.default_rng())),
+    (GENERATORS, "adds_seed_and_draw", curve(lambda seed, draw, place: np.random.default_rng(seed + draw))),
+    (GENERATORS, "takes_the_draw_for_the_seed", curve(lambda seed, draw, place: np.random.default_rng([draw, seed]))),
+    (GENERATORS, "counts_draws_from_one", curve(lambda seed, draw, place: np.random.default_rng([seed, draw + 1]))),
     (WITHIN, "draws_anew_for_each_size", curve(subsets=one_by_one)),
     (WITHIN, "forgets_to_balance", curve(subsets=forgets_the_classes)),
     (SCORES, "writes_all_draws_into_the_first", curve(place=lambda row, draw: (row, 0))),
 ):
     add_wrong("10.6", rejected_by, answer, name)
+
+
+@wrong("10.6", rejected_by=GENERATORS)
+def has_one_generator_for_all_draws(methods, labels, sizes, n_draws, seed):
+    rng = np.random.default_rng(seed)
+    scores = {name: np.zeros((len(sizes), n_draws)) for name in methods}
+    for draw in range(n_draws):
+        for row, chosen in enumerate(right_subsets(labels, sizes, rng)):
+            for name, method in methods.items():
+                scores[name][row, draw] = method(chosen)
+    return scores
+
+
+@wrong("10.6", rejected_by=SCORES)
+def sorts_the_sizes_of_a_curve(methods, labels, sizes, n_draws, seed):
+    return curve()(methods, labels, sorted(sizes), n_draws, seed)
+
+
+@wrong("10.6", rejected_by=SCORES)
+def keeps_whole_numbers(methods, labels, sizes, n_draws, seed):
+    return {name: table.astype(int) for name, table in curve()(methods, labels, sizes, n_draws, seed).items()}
 
 
 @wrong("10.6", rejected_by=SCORES)
@@ -569,6 +675,10 @@ def shares(images, low, high):
     return np.clip((np.arcsinh(images) - low) / (high - low), 0, 1)
 
 
+def cut_first(images, low, high):
+    return backbones.preprocess(255 * ((np.arcsinh(np.clip(images, low, high)) - low) / (high - low))[..., ::-1])
+
+
 for rejected_by, name, answer in (
     (STAMPS, "forgets_to_preprocess", lambda i, low, high: 255 * shares(i, low, high)[..., ::-1]),
     (STAMPS, "returns_shares", lambda i, low, high: shares(i, low, high)[..., ::-1]),
@@ -598,6 +708,16 @@ for rejected_by, name, answer in (
         lambda i, low, high: backbones.preprocess(255 * shares(i, low, high)[::-1, ..., ::-1]),
     ),
     (
+        STAMPS,
+        "stretches_the_limits",
+        lambda i, low, high: backbones.preprocess(
+            255 * np.clip((np.arcsinh(i) - np.arcsinh(low)) / (np.arcsinh(high) - np.arcsinh(low)), 0, 1)[..., ::-1]
+        ),
+    ),
+    (STAMPS, "cuts_off_before_the_stretch", lambda i, low, high: cut_first(i, low, high)),
+    (STAMPS, "divides_by_127", lambda i, low, high: (255 * shares(i, low, high)[..., ::-1] - 127) / 127),
+    (RED, "turns_the_rows_round", lambda i, low, high: backbones.preprocess(255 * shares(i, low, high)[:, ::-1])),
+    (
         OUTSIDE,
         "cuts_nothing_off",
         lambda i, low, high: backbones.preprocess(255 * ((np.arcsinh(i) - low) / (high - low))[..., ::-1]),
@@ -610,7 +730,7 @@ for rejected_by, name, answer in (
         ),
     ),
 ):
-    add_wrong("10.7", rejected_by, answer, name)
+    add_wrong("10.7", rejected_by, lambda images, low, high, f=answer: f(images, low, high), name)
 
 
 @wrong("10.7", rejected_by=FAINT)
@@ -649,6 +769,12 @@ def ranked(score, skip=True):
     return answer
 
 
+def without(values, query):
+    values = values.copy()
+    values[query] = -np.inf
+    return values
+
+
 def opposite_of_distance(embedding, query):
     return -np.linalg.norm(embedding - embedding[query], axis=1)
 
@@ -675,9 +801,14 @@ for rejected_by, name, answer in (
         "drops_all_that_are_identical",
         lambda e, q, k: [i for i in np.argsort(-cosines(e, q)) if cosines(e, q)[i] < 0.9999][:k],
     ),
+    (TWIN, "drops_the_first_of_the_sorted_rows", lambda e, q, k: np.argsort(-cosines(e, q), kind="stable")[1 : k + 1]),
+    (ORDER, "parts_without_sorting", lambda e, q, k: np.sort(ranked(cosines)(e, q, k))),
+    (LENGTHS, "divides_by_the_lengths_of_columns", ranked(lambda e, q: (e / np.linalg.norm(e, axis=0)) @ e[q])),
+    (ORDER, "takes_the_last_ones_of_argsort", lambda e, q, k: np.argsort(cosines(e, q))[-k:]),
+    (ORDER, "forgets_the_minus", lambda e, q, k: np.argsort(without(cosines(e, q), q))[:k]),
     (ORDER, "shifts_the_rows_behind_the_query", lambda e, q, k: np.argsort(-np.delete(cosines(e, q), q))[:k]),
 ):
-    add_wrong("10.8", rejected_by, answer, name)
+    add_wrong("10.8", rejected_by, lambda embedding, query, k, f=answer: f(embedding, query, k), name)
 
 
 # 10.9 principal components
@@ -694,6 +825,18 @@ def decomposed(features):
 @wrong("10.9", rejected_by=SHAPE)
 def forgets_the_mean(features, n_components):
     return features @ np.linalg.svd(features, full_matrices=False)[2][:n_components].T
+
+
+@wrong("10.9", rejected_by=SHAPE)
+def subtracts_the_mean_of_all(features, n_components):
+    centred = features - features.mean()
+    return centred @ np.linalg.svd(centred, full_matrices=False)[2][:n_components].T
+
+
+@wrong("10.9", rejected_by=SPREAD)
+def finds_the_directions_without_the_mean(features, n_components):
+    directions = np.linalg.svd(features, full_matrices=False)[2]
+    return (features - features.mean(axis=0)) @ directions[:n_components].T
 
 
 @wrong("10.9", rejected_by=SHAPE)

@@ -1,6 +1,7 @@
 """Checks of lab 10, transfer learning."""
 
 from itertools import pairwise
+from unittest import mock
 
 import keras
 import numpy as np
@@ -85,12 +86,38 @@ class Sample(Exercise):
         want = _sample_quality(**case)
         got = observed[name]
         expect.true(np.shape(got) == (2,), f"{name}: return two numbers, completeness and purity.")
+        n_wanted, n_predicted = np.sum(labels == wanted), np.sum(predictions == wanted)
+        either = np.sum((labels == wanted) | (predictions == wanted))
+        accuracy = np.mean(labels == predictions)
+        below = np.maximum([n_wanted, n_predicted], 1)
+        product = np.sum(labels * predictions)
         mistakes = {
             "These are purity and completeness: the other way round.": want[::-1],
             "This is for the class 1: take the wanted one.": _sample_quality(labels, predictions, 1),
             "You divided by the number of all galaxies.": [np.mean((labels == wanted) & (predictions == wanted))] * 2,
-            "This is the accuracy.": [np.mean(labels == predictions)] * 2,
+            "This is the accuracy.": [accuracy] * 2,
+            "The first number is the accuracy: completeness looks at the wanted class alone.": [accuracy, want[1]],
+            "The second number is the accuracy: purity looks at what was called so alone.": [want[0], accuracy],
+            "You counted what is of the class OR was called so: found is what is both, with &.": either / below,
+            "You counted the right answers of every class: found is of the wanted one.": (
+                np.sum(labels == predictions) / below
+            ),
+            "A product of labels and predictions counts right for classes 0 and 1 alone: compare with ==.": product
+            / below,
+            "Products and sums of labels count right for classes 0 and 1 alone: compare with ==.": (
+                product / np.maximum([np.sum(labels), np.sum(predictions)], 1)
+            ),
+            "These are per cent: return shares, from 0 to 1.": 100 * np.array(want),
+            "These are rounded: return them as they are.": np.round(want, 2),
+            "These are rounded to whole numbers: return them as they are.": np.round(want),
         }
+        if np.isnan(want).any():
+            mistakes = {
+                "Where there is nothing to divide by, the answer is nan, not 0.": np.nan_to_num(want, nan=0.0),
+                "Where there is nothing to divide by, the answer is nan, not 1.": np.nan_to_num(want, nan=1.0),
+                "Only that is nan which has nothing to divide by; the other is a number.": [np.nan, np.nan],
+                "These are purity and completeness: the other way round.": want[::-1],
+            }
         expect.close(got, want, f"{name}: completeness, purity", rtol=1e-6, mistakes=mistakes)
 
     @subtest("completeness: found of all that there are; purity: found of all that was called so")
@@ -114,11 +141,12 @@ class Freeze(Exercise):
     hints = (
         "Go through model.layers in order. What has to be remembered on the way? And is every layer behind `first` to "
         "be trained?",
-        "layer.trainable = True or False for EVERY layer, for it may have been anything before: True if the first "
-        "trained layer has been reached and the layer is no batch norm. After the loop: model.compile.",
-        "reached = False; for layer in model.layers: reached = reached or layer.name == first; layer.trainable = "
-        "reached and not isinstance(layer, layers.BatchNormalization). Then model.compile(keras.optimizers.Adam("
-        "learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True)).",
+        "First model.trainable = True, for the model's own flag may be down. Then layer.trainable = True or False for "
+        "EVERY layer, for it may have been anything before: True if the first trained layer has been reached and the "
+        "layer is no batch norm. After the loop: model.compile.",
+        "model.trainable = True; reached = False; for layer in model.layers: reached = reached or layer.name == first; "
+        "layer.trainable = reached and not isinstance(layer, layers.BatchNormalization). Then model.compile("
+        "keras.optimizers.Adam(learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True)).",
     )
 
     def inputs(self, rng):
@@ -137,6 +165,7 @@ class Freeze(Exercise):
             "from the second block on": case("second_conv", "new", 0.003),
             "everything": case("first_conv", "new", 0.02),
             "all was frozen before": case("second_conv", "frozen"),
+            "the model's own flag was down": case("third_conv", "model frozen"),
             "it was trained before": case("head", "trained"),
         }
 
@@ -146,6 +175,7 @@ class Freeze(Exercise):
     def reference(self):
         def train_from(model, first, learning_rate):
             place = [layer.name for layer in model.layers].index(first)
+            model.trainable = True
             for number, layer in enumerate(model.layers):
                 layer.trainable = number >= place and "BatchNormalization" not in type(layer).__name__
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -155,14 +185,14 @@ class Freeze(Exercise):
 
     def _split(self, cases, name):
         place = _CHAIN.index(cases[name]["first"])
-        return _CHAIN[:place], [layer for layer in _CHAIN[place:] if not layer.endswith("_bn")]
+        return _CHAIN[:place], [layer for layer in _CHAIN[place:] if layer not in _NORMS]
 
     @subtest("kernels before the first trained layer stay as they are")
     def before(self, cases, observed):
-        for name in ("the head alone", "from the second block on", "all was frozen before", "it was trained before"):
+        for name in cases:
             changed = observed[name]["changed"]
             for layer in self._split(cases, name)[0]:
-                if not layer.endswith("_bn"):
+                if layer not in _NORMS:
                     expect.true(
                         not any(changed[layer].values()),
                         f"{name}: the weights of {layer} have changed in training, and should be frozen."
@@ -177,13 +207,19 @@ class Freeze(Exercise):
     @subtest("layers that were frozen before are unfrozen")
     def unfrozen(self, cases, observed):
         self._learns(cases, observed, "all was frozen before")
+        self._learns(
+            cases,
+            observed,
+            "the model's own flag was down",
+            " The flags of layers count for nothing as long as model.trainable is False: set it first.",
+        )
 
-    def _learns(self, cases, observed, name):
+    def _learns(self, cases, observed, name, advice=""):
         changed = observed[name]["changed"]
         for layer in self._split(cases, name)[1]:
             expect.true(
                 all(changed[layer].values()),
-                f"{name}: the weights of {layer} have not changed in training, and should learn.",
+                f"{name}: the weights of {layer} have not changed in training, and should learn.{advice}",
             )
 
     @subtest("no number of a batch norm moves: not γ and β, not the moving averages, wherever it stands")
@@ -191,11 +227,11 @@ class Freeze(Exercise):
         for name in cases:
             for layer, weights in observed[name]["changed"].items():
                 for weight, has_changed in weights.items():
-                    if layer.endswith("_bn"):
+                    if layer in _NORMS:
                         expect.true(
                             not has_changed,
                             f"{name}: {weight} of {layer} has changed. Freeze every batch norm, before and behind "
-                            f"{cases[name]['first']!r}.",
+                            f"{cases[name]['first']!r}, and know it by its type, not by its name.",
                         )
 
     @subtest("compiled anew, with Adam and the learning rate that was asked for, for logits")
@@ -268,18 +304,16 @@ class Probe(Exercise):
 
         return linear_probe
 
-    def _compare(self, cases, observed, name, mistakes=None):
+    def _compare(self, cases, observed, name):
         case = cases[name]
         got, want = observed[name], _probe(**case)
         expect.shape(got, want.shape, f"{name}: predicted labels")
         wrong = np.asarray(got) != want
-        words = next(
-            (f" {text}" for text, value in (mistakes or {}).items() if np.array_equal(value, got)),
-            "",
-        )
-        expect.true(  # two solvers may part on a galaxy that lies on the border
-            wrong.sum() <= 1, f"{name}: {int(wrong.sum())} of {len(want)} labels are not those of the probe.{words}"
-        )
+        if wrong.sum() <= 1:  # two solvers may part on a galaxy that lies on the border
+            return
+        known = [text for text, value in _wrong_probes(**case) if np.array_equal(value, got)]
+        words = f" {known[0]}" if len(known) == 1 else ""
+        raise expect.NotYet(f"{name}: {int(wrong.sum())} of {len(want)} labels are not those of the probe.{words}")
 
     @subtest("a table of features: what scikit-learn's logistic regression says")
     def table(self, cases, observed):
@@ -287,15 +321,11 @@ class Probe(Exercise):
 
     @subtest("C is handed on")
     def freedom(self, cases, observed):
-        mistakes = {"This is the probe with C = 0.1.": _probe(**{**cases["little freedom"], "C": 0.1})}
-        self._compare(cases, observed, "little freedom", mistakes)
+        self._compare(cases, observed, "little freedom")
 
     @subtest("maps are averaged over height and width")
     def maps(self, cases, observed):
-        case = cases["maps"]
-        flat = {key: case[key].reshape(len(case[key]), -1) for key in ("features", "new_features")}
-        mistakes = {"You took every place for a feature of its own: average over them.": _probe(**{**case, **flat})}
-        self._compare(cases, observed, "maps", mistakes)
+        self._compare(cases, observed, "maps")
 
     @subtest("labels come back as they were given, two or more kinds")
     def kinds(self, cases, observed):
@@ -313,11 +343,7 @@ class Probe(Exercise):
     @subtest("standardised by the training features: a new galaxy gets the same answer alone and among others")
     def alone(self, cases, observed):
         name = "the new ones lie elsewhere"
-        case = cases[name]
-        own = [(case[key] - case[key].mean(axis=0)) / case[key].std(axis=0) for key in ("features", "new_features")]
-        fitted = LogisticRegression(C=case["C"], max_iter=1000).fit(own[0], case["labels"])
-        mistakes = {"You standardised the new features by their own mean and spread.": fitted.predict(own[1])}
-        self._compare(cases, observed, name, mistakes)
+        self._compare(cases, observed, name)
         among = np.asarray(observed[name])[:8]
         expect.true(
             np.array_equal(np.asarray(observed["one by one"]), among),
@@ -451,28 +477,53 @@ class Subsets(Exercise):
         expect.true(
             len(got) == len(case["sizes"]), f"{name}: expected {len(case['sizes'])} arrays, one a size, got {len(got)}."
         )
+        kinds = np.unique(case["labels"])
+        lengths = [np.size(rows) for rows in got]
+        expect.true(
+            lengths == case["sizes"] or lengths != sorted(case["sizes"]),
+            f"{name}: the sets came sorted by size. They have to stand in the order of sizes, {case['sizes']}.",
+        )
         for rows, size in zip(got, case["sizes"], strict=True):
-            expect.shape(rows, (size,), f"{name}: the set of size {size}")
+            mistakes = {
+                "The size is that of the whole set, not of each class.": (size * len(kinds),),
+                "The classes are the different labels, np.unique(labels), not 0 and 1.": (
+                    sum(min(size // 2, int(np.sum(case["labels"] == kind))) for kind in (0, 1)),
+                ),
+                "These are masks, one value a galaxy: positions are wanted.": (len(case["labels"]),),
+            }
+            expect.shape(rows, (size,), f"{name}: the set of size {size}", mistakes=mistakes)
             expect.between(rows, 0, len(case["labels"]) - 1, f"{name}: positions")
             expect.true(np.asarray(rows).dtype.kind in "iu", f"{name}: positions have to be whole numbers.")
         return [np.asarray(rows) for rows in got]
 
+    def _word(self, case, sets):
+        """What else strikes one about the sets of a case, or nothing."""
+        rows = np.concatenate(sets)
+        kinds, counts = np.unique(case["labels"], return_counts=True)
+        if np.isin(rows, kinds).all():
+            return "These are labels, not positions."
+        if rows.max() < counts.max():
+            return "These look like positions within a class: np.flatnonzero(labels == kind)[…] makes them positions."
+        return ""
+
     @subtest("one array of positions for each size, in the order of the sizes; no galaxy twice")
     def sizes(self, cases, observed):
         for name in cases:
-            for rows in self._sets(cases, observed, name):
-                expect.true(
-                    len(set(rows.tolist())) == len(rows), f"{name}: a galaxy is twice in the set of size {len(rows)}."
-                )
+            sets = self._sets(cases, observed, name)
+            for rows in sets:
+                message = f"{name}: a galaxy is twice in the set of size {len(rows)}. {self._word(cases[name], sets)}"
+                expect.true(len(set(rows.tolist())) == len(rows), message.strip())
 
     @subtest("balanced: each class is equally frequent, also where one is rare")
     def balanced(self, cases, observed):
         for name, case in cases.items():
             kinds = np.unique(case["labels"])
-            for rows in self._sets(cases, observed, name):
+            sets = self._sets(cases, observed, name)
+            for rows in sets:
                 counts = [int(np.sum(case["labels"][rows] == kind)) for kind in kinds]
                 want = [len(rows) // len(kinds)] * len(kinds)
-                expect.equal(counts, want, f"{name}: galaxies of each class in the set of size {len(rows)}")
+                what = f"{name}: galaxies of each class in the set of size {len(rows)}"
+                expect.equal(counts, want, what, _sentence(self._word(case, sets), counts))
 
     @subtest("nested: a set is part of every larger one")
     def nested(self, cases, observed):
@@ -494,6 +545,33 @@ class Subsets(Exercise):
                 {*once[1].tolist()} != {*other[1].tolist()},
                 f"{name}: another generator gave the same set of size {len(once[1])}. Draw from rng.",
             )
+
+    @subtest("each class in an order of its own: any galaxy may be chosen")
+    def own_order(self, cases, observed):
+        name = "one class is rare"
+        places = self._places(cases, observed, name)
+        frequent, rare = max(places, key=lambda own: own[1]), min(places, key=lambda own: own[1])
+        expect.true(
+            max(frequent[0]) >= rare[1],
+            f"{name}: of the class with {frequent[1]} galaxies only the first {rare[1]} were chosen from. Shuffle each "
+            "class by itself, all of it.",
+        )
+        name = "two classes"
+        one, other = self._places(cases, observed, name)
+        expect.true(
+            one[0] != other[0],
+            f"{name}: both classes were shuffled by the same permutation. Draw one for each class.",
+        )
+
+    def _places(self, cases, observed, name):
+        """For each class: places, within the class, of those in a set of middle size, and how many galaxies it has."""
+        labels, sets = cases[name]["labels"], sorted(self._sets(cases, observed, name), key=len)
+        rows = sets[-1] if name == "one class is rare" else sets[1]
+        found = []
+        for kind in np.unique(labels):
+            own = np.flatnonzero(labels == kind)
+            found.append((np.flatnonzero(np.isin(own, rows)).tolist() or [0], len(own)))
+        return found
 
 
 class Curve(Exercise):
@@ -521,6 +599,7 @@ class Curve(Exercise):
         return {
             "two methods": case(60, [4, 10, 30], 2, ["frozen", "fine-tuned"]),
             "three methods": case(40, [2, 20], 5, ["a", "b", "c"]),
+            "the largest first": case(50, [40, 6, 16], 3, ["frozen", "fine-tuned"]),
             "one of each": case(20, [6], 1, ["alone"]),
         }
 
@@ -577,7 +656,18 @@ class Curve(Exercise):
             found = self._by(cases, observed, name)
             for place, method in enumerate(case["names"]):
                 want = [[_score(place, rows) for rows in found[method][size]] for size in case["sizes"]]
-                mistakes = {"Rows are sizes, columns are draws.": np.transpose(want)}
+                rising = np.argsort(case["sizes"])
+                last = [
+                    [_score(len(case["names"]) - 1, rows) for rows in found[case["names"][-1]][size]]
+                    for size in case["sizes"]
+                ]
+                mistakes = {
+                    "Rows are sizes, columns are draws.": np.transpose(want),
+                    "The rows stand in rising order of size: leave them in the order of sizes.": np.array(want)[rising],
+                    "These are means over the draws: return each of them.": np.mean(want, axis=1),
+                    "The scores lost their decimals: make the table of floats.": np.trunc(want),
+                    "All methods share one table: make one for each.": last,
+                }
                 what = f"{name}, scores of {method!r}"
                 expect.close(tables[method], want, what, rtol=1e-6, mistakes=mistakes)
 
@@ -622,8 +712,24 @@ class Curve(Exercise):
                 [np.sort(call["chosen"]).tolist() for call in observed[name][key]]
                 for key in ("calls", "again", "other")
             ]
-            expect.true(sets[0] == sets[1], f"{name}: the same seed gave different galaxies.")
+            expect.true(
+                sets[0] == sets[1],
+                f"{name}: the same seed gave different galaxies. Draw from np.random.default_rng([seed, draw]) alone.",
+            )
             expect.true(sets[0] != sets[2], f"{name}: another seed gave the same galaxies. Seed with [seed, draw].")
+
+    @subtest("draw 0, 1, … comes from np.random.default_rng([seed, draw])")
+    def generators(self, cases, observed):
+        for name, case in cases.items():
+            made = observed[name]["generators"]
+            for draw in range(case["n_draws"]):
+                if not made:  # made without default_rng
+                    continue
+                expect.true(
+                    _state(np.random.default_rng([case["seed"], draw])) in made,
+                    f"{name}: draw {draw} has not come from np.random.default_rng([seed, {draw}]). "
+                    + _wrong_generators(case, made),
+                )
 
 
 class Backbone(Exercise):
@@ -669,8 +775,17 @@ class Backbone(Exercise):
     def _compare(self, cases, observed, name):
         case = cases[name]
         want = _photograph(**case)
+
+        def photographed(shares):
+            return (255 * np.clip(shares, 0, 1)[..., ::-1] - 127) / 128
+
         images, low, high = case["images"], case["low"], case["high"]
         shares = np.clip((np.arcsinh(images) - low) / (high - low), 0, 1)[..., ::-1]
+        stretched = np.arcsinh(images)
+        whole = (stretched - stretched.min()) / np.ptp(stretched)
+        before = (np.clip(images, low, high) - low) / (high - low)
+        cut_first = (np.arcsinh(np.clip(images, low, high)) - low) / (high - low)
+        sinh = (stretched - np.arcsinh(low)) / (np.arcsinh(high) - np.arcsinh(low))
         per_image = np.arcsinh(images)[..., ::-1]
         least, most = (f(per_image, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
         mistakes = {
@@ -688,14 +803,24 @@ class Backbone(Exercise):
             "This goes from −1 to 1 by another rule: (v − 127)/128 with v from 0 to 255.": 2 * shares - 1,
             "Nothing is cut off at low and high.": (255 * (np.arcsinh(images[..., ::-1]) - low) / (high - low) - 127)
             / 128,
-            "You turned the rows or columns round: the bands are the last axis.": want[..., ::-1][:, ::-1],
+            "You turned the rows round: the bands are the last axis, [..., ::-1].": want[..., ::-1][:, ::-1],
+            "You turned the columns round: the bands are the last axis, [..., ::-1].": want[..., ::-1][:, :, ::-1],
+            "You turned the images round: the bands are the last axis, [..., ::-1].": want[..., ::-1][::-1],
+            "You turned rows and columns round as well: [..., ::-1] turns the last axis alone.": want[:, ::-1, ::-1],
+            "You stretched low and high, too: they are values after the stretch already.": photographed(sinh),
+            "You scaled by the limits of all the images: use low and high.": photographed(whole),
+            "You cut off at low and high before the stretch: stretch first.": photographed(cut_first),
+            "You stretched after scaling: stretch first.": photographed(np.arcsinh(before)),
+            "You divided by 127: it is (v − 127)/128.": (255 * shares - 127) / 127,
+            "You divided by high: between low and high the scale is linear, so divide by high − low.": photographed(
+                np.clip((stretched - low) / high, 0, 1)
+            ),
         }
         got = observed[name]
         expect.shape(got, want.shape, name)
-        if np.all(np.isfinite(got)) and np.allclose(
-            got, want, atol=0.008
-        ):  # rounded to whole numbers: the same to the eye
-            return
+        values, wanted = 128 * np.asarray(got) + 127, 128 * want + 127
+        if np.allclose(values, np.round(values), atol=0.01) and np.allclose(values, wanted, rtol=0, atol=1.01):
+            return  # 0 to 255 in whole numbers, rounded or cut: the same to the eye
         expect.close(got, want, name, rtol=1e-3, atol=1e-3, mistakes=mistakes)
 
     @subtest("from low to high: stretched, scaled and preprocessed once")
@@ -713,9 +838,8 @@ class Backbone(Exercise):
 
     @subtest("what lies outside is cut off: nothing below −127/128 or above 1")
     def outside(self, cases, observed):
-        got = observed["far outside"]
-        expect.between(got, -127 / 128 - 1e-5, 1 + 1e-5, "far outside")
         self._compare(cases, observed, "far outside")
+        expect.between(observed["far outside"], -127 / 128 - 1e-5, 1 + 1e-5, "far outside")
 
 
 class Neighbours(Exercise):
@@ -737,9 +861,10 @@ class Neighbours(Exercise):
                 table *= rng.uniform(0.05, 20, (n, 1))
             return {"embedding": table, "query": int(rng.integers(1, n)), "k": k}
 
-        twin = case(12, 4, 3)
-        other = (twin["query"] + 5) % 12
-        twin["embedding"][other] = twin["embedding"][twin["query"]]
+        twin, before = case(12, 4, 3), case(12, 4, 3)
+        twin["query"], before["query"] = 2, 8
+        twin["embedding"][9], before["embedding"][3] = twin["embedding"][2], [3.0, 0.0, 0.0, 0.0]
+        before["embedding"][8] = [2.0, 0.0, 0.0, 0.0]  # exactly alike: nothing but the number of the row parts the two
         opposite = case(15, 3, 14)
         opposite["embedding"][0] = -2 * opposite["embedding"][opposite["query"]]
         far = case(20, 6, 5)
@@ -750,6 +875,8 @@ class Neighbours(Exercise):
             "all of them, and an opposite": opposite,
             "far from the origin": far,
             "a twin": twin,
+            "a twin that stands before": before,
+            "many galaxies": case(400, 6, 200),
             "the first galaxy": {**case(18, 5, 4), "query": 0},
         }
 
@@ -766,6 +893,9 @@ class Neighbours(Exercise):
         others = np.delete(np.arange(len(table)), query)
         cosine = cosine_similarity(table[query : query + 1], table)[0]
 
+        by_columns = table / np.linalg.norm(table, axis=0)
+        cosine_by_columns = by_columns @ by_columns[query]
+
         def ranked(values):
             return others[np.argsort(values[others], kind="stable")]
 
@@ -773,7 +903,19 @@ class Neighbours(Exercise):
         expect.shape(got, (k,), f"{name}: rows", mistakes={"Exactly k rows, the query not among them.": (k + 1,)})
         mistakes = {
             "The query itself is among them.": np.argsort(-cosine, kind="stable")[:k],
+            "np.delete moves the rows behind the query up by one: set its cosine to -np.inf instead.": np.argsort(
+                -np.delete(cosine, query), kind="stable"
+            )[:k],
+            "These are cosines: return the rows where they stand.": np.sort(cosine[others])[::-1][:k],
+            "These are cosines, and that of the query is among them: return rows.": np.sort(cosine)[::-1][:k],
             "These are the least alike: the largest cosine first.": ranked(cosine)[:k],
+            "argsort goes from small to large: these are the query and the least alike.": np.r_[
+                query, ranked(cosine)[: k - 1]
+            ],
+            "The most alike stand last, and the query is among them.": np.argsort(cosine, kind="stable")[-k:],
+            "You divided by the lengths of the columns: each ROW has a length of its own, axis=1.": ranked(
+                -cosine_by_columns
+            )[:k],
             "These are the k most alike in the wrong order: the most alike first.": want[::-1],
             "You ranked by the product alone: divide by the lengths.": ranked(-(table @ table[query]))[:k],
             "You ranked by distance, not by angle.": ranked(np.linalg.norm(table - table[query], axis=1))[:k],
@@ -782,17 +924,14 @@ class Neighbours(Exercise):
                 -cosine_similarity((table - table.mean(axis=0))[query : query + 1], table - table.mean(axis=0))[0]
             )[:k],
         }
-        expect.equal(
-            np.asarray(got).tolist(),
-            want.tolist(),
-            f"{name}: rows",
-            {text: value.tolist() for text, value in mistakes.items()},
-        )
+        expect.close(got, want, f"{name}: rows", mistakes=mistakes)
+        expect.true(np.asarray(got).dtype.kind in "iu", f"{name}: rows have to be whole numbers.")
 
     @subtest("the k most alike, the most alike first")
     def table(self, cases, observed):
         self._compare(cases, observed, "a table")
         self._compare(cases, observed, "far from the origin")
+        self._compare(cases, observed, "many galaxies")
 
     @subtest("the angle counts, not the length")
     def lengths(self, cases, observed):
@@ -804,7 +943,7 @@ class Neighbours(Exercise):
 
     @subtest("without the query itself, but with its twin")
     def twin(self, cases, observed):
-        for name in ("a twin", "the first galaxy"):
+        for name in ("a twin", "a twin that stands before", "the first galaxy"):
             expect.true(
                 cases[name]["query"] not in np.asarray(observed[name]).ravel().tolist(),
                 f"{name}: the query itself is among its neighbours.",
@@ -849,37 +988,46 @@ class Components(Exercise):
     def shape(self, cases, observed):
         for name, case in cases.items():
             n, k = len(case["features"]), case["n_components"]
-            expect.shape(observed[name], (n, k), name, mistakes={"Rows are galaxies: transpose.": (k, n)})
+            mistakes = {
+                "Rows are galaxies: transpose.": (k, n),
+                "These are the directions: return the galaxies' coordinates along them.": (
+                    k,
+                    case["features"].shape[1],
+                ),
+                "These are all components: the first n_components are wanted.": (n, min(case["features"].shape)),
+            }
+            expect.shape(observed[name], (n, k), name, mistakes=mistakes)
             means = np.mean(observed[name], axis=0)
-            expect.close(means, np.zeros(k), f"{name}: mean of each column", atol=1e-6)
+            word = _sentence(_wrong_components(case, observed[name]), means)
+            expect.close(means, np.zeros(k), f"{name}: mean of each column", atol=1e-6, mistakes=word)
 
     @subtest("the largest spread first, as large as it can be")
     def spread(self, cases, observed):
         for name, case in cases.items():
             want = np.sqrt(PCA(case["n_components"]).fit(case["features"]).explained_variance_)
             got = np.std(observed[name], axis=0, ddof=1)
-            mistakes = {
-                "The smallest spread comes first.": want[::-1],
-                "All columns have the same spread: U alone is not enough, it has to be multiplied by S.": (
-                    np.full(len(want), 1 / np.sqrt(len(case["features"]) - 1))
-                ),
-                "The spreads were made 1: leave them as they are.": np.ones(len(want)),
-            }
-            expect.close(got, want, f"{name}: spread of each column", rtol=1e-4, mistakes=mistakes)
+            word = _sentence(_wrong_components(case, observed[name]), got)
+            expect.close(got, want, f"{name}: spread of each column", rtol=1e-4, mistakes=word)
 
     @subtest("the coordinates of scikit-learn's PCA, but for signs")
     def coordinates(self, cases, observed):
         for name, case in cases.items():
             want = PCA(case["n_components"]).fit_transform(case["features"])
             expect.shape(observed[name], want.shape, name)
-            got = np.asarray(observed[name])
-            got = got * np.where((got * want).sum(axis=0) < 0, -1, 1)
-            expect.close(got, want, f"{name}: coordinates", rtol=1e-4, atol=1e-5)
+            got = _same_signs(np.asarray(observed[name]), want)
+            word = _sentence(_wrong_components(case, observed[name]), got)
+            expect.close(got, want, f"{name}: coordinates", rtol=1e-4, atol=1e-5, mistakes=word)
 
 
 # --- what the exercises share -----------------------------------------------------------------------------------------
 
-_CHAIN = ("first_conv", "first_bn", "second_conv", "second_bn", "third_conv", "third_bn", "head")
+_CHAIN = ("first_conv", "first_bn", "second_conv", "second_centred", "third_conv", "third_bn", "head")
+_NORMS = ("first_bn", "second_centred", "third_bn")
+
+
+def _sentence(text, value):
+    """Mistakes for a comparison whose answer has been recognised by other means."""
+    return {text: value} if text else {}
 
 
 def _sample_quality(labels, predictions, wanted):
@@ -891,9 +1039,9 @@ def _chain(seed):
     """A small network of three blocks and a head, by the names of _CHAIN."""
     keras.utils.set_random_seed(seed)
     x = inputs = keras.Input((8, 8, 2))
-    for name in ("first", "second", "third"):
+    for name, norm in zip(("first", "second", "third"), _NORMS, strict=True):
         x = keras.layers.Conv2D(4, 3, padding="same", name=f"{name}_conv")(x)
-        x = keras.layers.BatchNormalization(momentum=0.5, name=f"{name}_bn")(x)
+        x = keras.layers.BatchNormalization(momentum=0.5, name=norm)(x)
         x = keras.layers.LeakyReLU(name=f"{name}_act")(x)
     x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
     return keras.Model(inputs, keras.layers.Dense(3, name="head")(x))
@@ -905,6 +1053,8 @@ def _observe_freezing(answer, x, y, first, before, learning_rate, seed):
     if before == "frozen":
         for layer in model.layers:
             layer.trainable = False
+    if before == "model frozen":
+        model.trainable = False
     if before == "trained":
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.SGD(0.05), loss, jit_compile=False)
@@ -943,6 +1093,65 @@ def _probe(features, labels, new_features, C):
     return model.fit(features, labels).predict(new_features)
 
 
+def _wrong_probes(features, labels, new_features, C):
+    """What well-known mistakes predict: pairs of a sentence and labels."""
+
+    def scaled(table, by, axis=0, centred=True, spread=True):
+        middle = np.mean(by, axis=axis, keepdims=True) if centred else 0
+        return (table - middle) / np.maximum(np.std(by, axis=axis, keepdims=True), 1e-12) if spread else table - middle
+
+    def predicted(one, two, C=C):
+        return LogisticRegression(C=C, max_iter=1000).fit(one, labels).predict(two)
+
+    if np.ndim(features) == 4:
+        places = [np.reshape(table, (len(table), -1)) for table in (features, new_features)]
+        yield (
+            "You took every place for a feature of its own: average over them.",
+            _probe(places[0], labels, places[1], C),
+        )
+        for axes, text in (
+            ((2, 3), "You averaged over the channels, too: a feature for each of them is wanted, axes 1 and 2 go."),
+            (3, "You averaged over the channels: they are what stays, the axes 1 and 2 go."),
+        ):
+            one, two = (np.mean(table, axis=axes).reshape(len(table), -1) for table in (features, new_features))
+            yield text, _probe(one, labels, two, C)
+        one, two = (np.max(table, axis=(1, 2)) for table in (features, new_features))
+        yield "This is the largest value of each map: take the mean.", _probe(one, labels, two, C)
+        features, new_features = np.mean(features, axis=(1, 2)), np.mean(new_features, axis=(1, 2))
+    one, two = features, new_features
+    both = np.concatenate([one, two])
+    yield "This is the probe with C = 0.1: hand C on.", _probe(one, labels, two, 0.1)
+    yield "This is the probe with C = 1, LogisticRegression's own: hand C on.", _probe(one, labels, two, 1.0)
+    yield "This is the probe with 1/C: hand C on as it is.", _probe(one, labels, two, 1 / C)
+    yield (
+        "You standardised the new features by their own mean and spread.",
+        predicted(scaled(one, one), scaled(two, two)),
+    )
+    yield "You standardised the training features alone: the new ones need the same.", predicted(scaled(one, one), two)
+    yield (
+        "You standardised by the mean and spread of both tables together: by the training features alone.",
+        predicted(scaled(one, both), scaled(two, both)),
+    )
+    yield (
+        "You took one mean and spread for all channels: each has its own, axis 0.",
+        predicted(scaled(one, one, axis=None), scaled(two, one, axis=None)),
+    )
+    yield (
+        "You standardised galaxy by galaxy: it goes channel by channel, axis 0.",
+        predicted(scaled(one, one, axis=1), scaled(two, two, axis=1)),
+    )
+    yield (
+        "You subtracted the mean and did not divide by the spread.",
+        predicted(scaled(one, one, spread=False), scaled(two, one, spread=False)),
+    )
+    yield (
+        "You divided by the spread and did not subtract the mean.",
+        predicted(scaled(one, one, centred=False), scaled(two, one, centred=False)),
+    )
+    yield "The features are not standardised.", predicted(one, two)
+    yield "These are the labels of the training galaxies.", _probe(one, labels, one, C)
+
+
 def _score(place, rows):
     """What the methods of the check return: different for each method and each set of galaxies."""
     return 1000.0 * place + float(np.sum(np.asarray(rows, float) ** 2)) / 7 + len(rows)
@@ -950,7 +1159,13 @@ def _score(place, rows):
 
 def _observe_curve(answer, labels, sizes, n_draws, seed, names):
     """Tables of scores, and which galaxies each method was given: once, again, and with another seed."""
-    found = {}
+    found, make, made = {}, np.random.default_rng, []
+
+    def recorded(*args, **kwargs):
+        generator = make(*args, **kwargs)
+        made.append(_state(generator))
+        return generator
+
     for key, number in (("calls", seed), ("again", seed), ("other", seed + 1)):
         calls = []
 
@@ -959,11 +1174,33 @@ def _observe_curve(answer, labels, sizes, n_draws, seed, names):
             return _score(place, chosen)
 
         methods = {name: _bound(method, place) for place, name in enumerate(names)}
-        scores = answer(methods, np.array(labels), list(sizes), n_draws, number)
+        with mock.patch.object(np.random, "default_rng", recorded):
+            scores = answer(methods, np.array(labels), list(sizes), n_draws, number)
         found[key] = calls
         if key == "calls":
-            found["scores"] = scores
+            found["scores"], found["generators"] = scores, list(made)
     return found
+
+
+def _state(generator):
+    """The state of a generator, as text: the same for the same seed."""
+    return str(generator.bit_generator.state["state"])
+
+
+def _wrong_generators(case, made):
+    """Which other seeds the generators had, in words, where one knows."""
+    seed, draws = case["seed"], range(case["n_draws"])
+    known = {
+        "They had [seed, draw + 1]: draws are counted from 0.": [[seed, draw + 1] for draw in draws],
+        "They had [draw, seed]: the seed comes first.": [[draw, seed] for draw in draws],
+        "They had seed + draw: the next seed would begin with the second draw of this one.": [seed + d for d in draws],
+        "There was one, for all draws: make one for each.": [seed],
+        "They had draw alone.": list(draws),
+    }
+    made = list(dict.fromkeys(made))
+    return next(
+        (text for text, seeds in known.items() if made == [_state(np.random.default_rng(s)) for s in seeds]), ""
+    )
 
 
 def _bound(method, place):
@@ -973,3 +1210,48 @@ def _bound(method, place):
 def _photograph(images, low, high):
     stretched = np.interp(np.arcsinh(np.asarray(images, "float64")), [low, high], [0.0, 255.0])
     return ((np.flip(stretched, axis=-1) - 127) / 128).astype("float32")
+
+
+def _same_signs(got, want):
+    """Columns with their signs turned to those of other columns, as far as possible."""
+    return got * np.where((got * want).sum(axis=0) < 0, -1, 1)
+
+
+def _wrong_components(case, got):
+    """The sentence for the mistake that gives these coordinates (but for signs), or nothing."""
+    features, k = case["features"], case["n_components"]
+
+    def directions(table):
+        return np.linalg.svd(table, full_matrices=False)[2]
+
+    centred = features - features.mean(axis=0)
+    scaled = centred / np.maximum(features.std(axis=0), 1e-12)
+    all_mean = features - features.mean()
+    u, sizes, right = np.linalg.svd(centred, full_matrices=False)
+    scores = centred @ right.T
+    one = [(scores / np.maximum(scores.std(axis=0, ddof=ddof), 1e-12))[:, :k] for ddof in (0, 1)]
+    known = [
+        ("The mean of each column has to be subtracted.", features @ directions(features)[:k].T),
+        ("Subtract the mean before you project, not for the directions alone.", features @ right[:k].T),
+        (
+            "You subtracted one mean for the whole table: each column has its own, axis=0.",
+            all_mean @ directions(all_mean)[:k].T,
+        ),
+        ("You subtracted the mean for the projection, not for the directions.", centred @ directions(features)[:k].T),
+        ("The smallest spread comes first: the largest is wanted.", scores[:, ::-1][:, :k]),
+        (
+            "You divided the columns by their spreads: subtract the mean, nothing else.",
+            scaled @ directions(scaled)[:k].T,
+        ),
+        ("All columns have the same spread: U alone is not enough, it has to be multiplied by S.", u[:, :k]),
+        *(("The spreads were made 1: leave them as they are.", table) for table in one),
+        ("You multiplied by S twice: U times S is the projection already.", (u * sizes**2)[:, :k]),
+        ("These are the first columns of the table: project onto the directions.", centred[:, :k]),
+    ]
+    if len(right) == right.shape[1]:
+        known.append(("The directions are the rows of Vᵀ, not its columns.", centred @ right[:, :k]))
+    got = np.asarray(got)
+    for text, table in known:
+        if table.shape == got.shape and np.allclose(_same_signs(got, table), table, rtol=1e-4, atol=1e-6):
+            return text
+    return ""
