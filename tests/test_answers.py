@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import inspect
 import pkgutil
 from collections import Counter
 
@@ -59,6 +60,23 @@ def test_a_wrong_answer_is_rejected_by_the_sub_test_meant_for_it(lab, wrong):
     failed = {v.name: v.message for v in verdicts if not v.passed}
     assert wrong.rejected_by in failed
     assert failed[wrong.rejected_by].strip()
+
+
+def pairs_of_functions(wrong, right):
+    if isinstance(right, (tuple, list)):
+        for one, other in zip(wrong, right, strict=True):
+            yield from pairs_of_functions(one, other)
+    elif callable(wrong) and callable(right):
+        yield wrong, right
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_wrong_answers_are_wrong_by_what_they_do(lab):
+    """Called by the solution's argument names, others would be refused whatever they do."""
+    for wrong in wrong_answers(lab):
+        for one, other in pairs_of_functions(wrong.answer, answers(lab, stub=False)[wrong.exercise]):
+            names, right = (list(inspect.signature(function).parameters) for function in (one, other))
+            assert names[: len(right)] == right, wrong.name
 
 
 @pytest.mark.parametrize(("lab", "exercise_id"), EXERCISES)
