@@ -416,7 +416,7 @@ def conv2d_transpose(images, kernels, stride=1):
 
     Example
     -------
-    One channel, the row [1, 2] with the kernel [[10, 20, 30]] and stride 2: [10, 20, 30 + 20, 40, 60].
+    One channel, the row [1, 2] with the kernel [[10, 20, 30]] and stride 1: [10, 20 + 20, 30 + 40, 60].
     """
     ### BEGIN SOLUTION
     n, height, width, _ = images.shape
@@ -657,7 +657,7 @@ def encoder_decoder(filters, bands=1):
 
     Example
     -------
-    encoder_decoder([16, 32]) has six layers with weights and 46 609 weights.
+    encoder_decoder([16, 32]) has six layers with weights, and 42 513 weights.
     """
     ### BEGIN SOLUTION
     inputs = x = keras.Input((None, None, bands))
