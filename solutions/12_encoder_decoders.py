@@ -35,6 +35,8 @@ from utils import lab
 lab.start("12")
 
 # %% tags=["imports"]
+from itertools import pairwise
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -696,6 +698,11 @@ def apply(model, images):
     return np.concatenate([keras.ops.convert_to_numpy(piece) for piece in pieces])
 
 
+def pick(*arrays):
+    """The function that takes the chosen rows of each array, as `train` wants it."""
+    return lambda chosen: tuple(array[chosen] for array in arrays)
+
+
 def noisy_batch(chosen):
     noise = np.exp(rng.uniform(np.log(0.02), np.log(0.5), size=(len(chosen), 1, 1)))
     seen = blurred_train[chosen] + noise * rng.normal(size=(len(chosen), SIDE, SIDE))
@@ -837,8 +844,7 @@ def power_spectrum(maps, pixel, edges):
     power = np.mean(np.abs(np.fft.fft2(maps)) ** 2, axis=0) * pixel**2 / side**2
     k = 2 * np.pi * np.fft.fftfreq(side, pixel)
     length = np.hypot(k[:, None], k[None, :])
-    bins = zip(edges[:-1], edges[1:], strict=True)
-    return np.array([power[(length >= low) & (length < high)].mean() for low, high in bins])
+    return np.array([power[(length >= low) & (length < high)].mean() for low, high in pairwise(edges)])
     ### END SOLUTION
 
 # %% tags=["nbval-check-output"]
@@ -852,7 +858,7 @@ edges = np.linspace(0.5, 8, 16)  # h/Mpc
 middle = (edges[:-1] + edges[1:]) / 2
 measured = power_spectrum(np.log(large_matter), density.PIXEL, edges)
 lengths = density.wavenumbers(128)
-put_in = [density.input_spectrum(lengths[(lengths >= a) & (lengths < b)]).mean() for a, b in zip(edges, edges[1:], strict=False)]
+put_in = [density.input_spectrum(lengths[(lengths >= a) & (lengths < b)]).mean() for a, b in pairwise(edges)]
 figure, axis = plt.subplots(figsize=(6, 3.6))
 axis.plot(middle, put_in, "k-", label="put in: log of the matter")
 axis.plot(middle, measured, "o", label="measured: log of the matter")
@@ -935,7 +941,7 @@ x_small, y_small = np.float32(np.log(matter)[..., None]), np.float32(light[..., 
 painted, painters = {}, {}
 for edge in ("pointwise", "zeros", "periodic"):
     keras.utils.set_random_seed(lab.seed)
-    model = train(painter(edge), lambda chosen: (x_small[chosen], y_small[chosen]), len(x_small), steps=300, rate=0.008)
+    model = train(painter(edge), pick(x_small, y_small), len(x_small), steps=300, rate=0.008)
     painters[edge] = model
     painted[edge] = np.concatenate([apply(model, np.log(box)[None, ..., None]) for box in large_matter])[..., 0]
     error = np.sqrt(np.mean((painted[edge] - large_light) ** 2)) / large_light.std()
@@ -1069,7 +1075,7 @@ for name, bands in {"network, one band (r)": [1], "network, three bands": [1, 0,
     inputs = logarithms(train_set.images, bands)
     targets = np.float32(log_mass[..., None])
     model = mass_network(len(bands))
-    train(model, lambda chosen: (inputs[chosen], targets[chosen], counts[chosen]), len(inputs), steps=350)
+    train(model, pick(inputs, targets, counts), len(inputs), steps=350)
     maps[name] = apply(model, logarithms(test_set.images, bands))[..., 0]
 
 
@@ -1095,7 +1101,7 @@ print(f"scatter of the network, three bands / rule: {mass_ratio:.2f}; / rule wit
 
 # %%
 steps = np.array([3, 5, 8, 13, 20, 40, 80, 300])
-inside = [(signal_to_noise > a) & (signal_to_noise <= b) for a, b in zip(steps, steps[1:], strict=False)]
+inside = [(signal_to_noise > a) & (signal_to_noise <= b) for a, b in pairwise(steps)]
 figure, axis = plt.subplots(figsize=(7, 3.6))
 for (name, guess), style in zip(maps.items(), ("s:", "s--", "^--", "o-"), strict=True):
     values = [scatter((guess - right)[chosen]) for chosen in inside]

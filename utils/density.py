@@ -5,12 +5,13 @@
     matter = density.dark_matter(100, 32, rng)    # (100, 32, 32), density over its mean
     light = density.transmitted(matter)           # (100, 32, 32), share of a quasar's light that the gas lets through
 
-The matter is log-normal, which is near to what gravity makes of the small ripples of the early universe (Coles & Jones
-1991, MNRAS 248, 1). The gas follows it on large scales and is smoothed by its own pressure on small ones (Gnedin & Hui
-1998, MNRAS 296, 44). Its optical depth follows the fluctuating Gunn-Peterson approximation, tau ~ density^2 T^-0.7, with
-temperatures T ~ density^0.6 where nothing else heats it (Hui & Gnedin 1997, MNRAS 292, 27). Groups of galaxies do heat
-it, here by a rule of our own: what lies within a few pixels of much matter is hotter. So the gas at a place depends on
-the matter around it, out to about ten pixels. Boxes are periodic: what leaves on the right comes back on the left.
+The matter is log-normal, which is near to what gravity makes of the small ripples of the early universe (Coles &
+Jones 1991, MNRAS 248, 1). The gas follows it on large scales and is smoothed by its own pressure on small ones
+(Gnedin & Hui 1998, MNRAS 296, 44). Its optical depth follows the fluctuating Gunn-Peterson approximation, tau ~
+density^2 T^-0.7, with temperatures T ~ density^0.6 where nothing else heats it (Hui & Gnedin 1997, MNRAS 292, 27).
+Groups of galaxies do heat it, here by a rule of our own: what lies within a few pixels of much matter is hotter. So
+the gas at a place depends on the matter around it, out to about ten pixels. Boxes are periodic: what leaves on the
+right comes back on the left.
 """
 
 import numpy as np

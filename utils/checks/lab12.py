@@ -268,7 +268,7 @@ class Switches(Exercise):
 
     @subtest("switches: the place of the maximum in its square, row by row")
     def places(self, cases, observed):
-        for name in ("pool, one square", "pool, non-square", "pool, size 3", "pool, three channels"):
+        for name in ("pool, size 3", "pool, non-square", "pool, one square", "pool, three channels"):
             self._switches(cases, observed, name)
 
     @subtest("of equal pixels the first one counts")
@@ -292,6 +292,11 @@ class Switches(Exercise):
                 "size.": np.eye(size**2)[column * size + row] * pooled[..., None],
                 "Negative values are lost.": one_hot * np.maximum(pooled, 0)[..., None],
                 "There are ones where the values should stand.": one_hot,
+                "The reshape alone lays the size² pixels of a square side by side: bring rows and columns of the image "
+                "together with transpose first.": _squares(
+                    np.moveaxis(one_hot * pooled[..., None], -1, 3).reshape(n, rows * size, columns * size, channels),
+                    size,
+                ),
             }
             expect.close(
                 _squares(np.asarray(observed[name]), size),
@@ -656,8 +661,9 @@ class Transposed(Exercise):
             "The copies are turned round: each pixel puts down the kernel as it is.": _by_keras(
                 images, kernels[::-1, ::-1], stride
             ),
-            "The copies stand on every pixel: put them stride pixels apart.": _by_keras(images, kernels, 1),
         }
+        often = _by_keras(np.ones_like(images), np.ones_like(kernels) / images.shape[-1], stride)
+        mistakes["Where copies overlap you took their mean: they add up."] = want / np.maximum(often, 1)
         if kernels.shape[0] == kernels.shape[1]:
             mistakes["The kernel is transposed: its rows lie on the result's columns."] = _by_keras(
                 images, kernels.transpose(1, 0, 2, 3), stride
@@ -671,6 +677,12 @@ class Transposed(Exercise):
             "There is a channel for each channel of the images: kernels are (rows, columns, out, in).": (
                 *want.shape[:3],
                 images.shape[-1],
+            ),
+            "The copies stand on every pixel: put them stride pixels apart.": (
+                len(images),
+                height + kernels.shape[0] - 1,
+                width + kernels.shape[1] - 1,
+                want.shape[-1],
             ),
             "That is size · stride: the last copy reaches further.": (
                 len(images),
@@ -781,7 +793,8 @@ class Wiener(Exercise):
             "The denominator has |H|, not its square.": back(np.conj(transfer) / (abs(transfer) + ratio)),
             "The denominator has H², not |H|²: abs first.": back(np.conj(transfer) / (transfer**2 + ratio)),
             "N / S stands in the numerator, or its inverse was used.": back(np.conj(transfer) / (power + 1 / ratio)),
-            "The sum is not transformed back.": (seen * np.conj(transfer) / (power + ratio)).real,
+            "N / S differs from wave to wave: this takes its mean.": back(np.conj(transfer) / (power + np.mean(ratio))),
+            "The product is not transformed back.": (seen * np.conj(transfer) / (power + ratio)).real,
             "This is the absolute value: take the real part.": abs(want),
         }
         expect.close(got, want, name, rtol=1e-5, atol=1e-8, mistakes=mistakes)
@@ -893,6 +906,10 @@ class EncoderDecoder(Exercise):
         for name, case in cases.items():
             want = case["images"].shape
             n, height, width, bands = want
+            expect.true(
+                np.size(observed[name]["output"]) > 0,
+                f"{name}: the model does not take images of {height} × {width} pixels and {bands} channels.",
+            )
             mistakes = {
                 "It is half as large: are there as many steps up as down?": (n, height // 2, width // 2, bands),
                 "It is twice as large: are there as many steps up as down?": (n, height * 2, width * 2, bands),
@@ -965,6 +982,7 @@ def _look_at_network(answer, case):
     for variable in model.trainable_variables:
         shape = tuple(variable.shape)
         variable.assign(rng.normal(0, 1.0 if len(shape) < 2 else np.sqrt(8 / np.prod(shape)), size=shape))
+    fits = all(side in (None, there) for side, there in zip(model.input_shape, case["images"].shape, strict=True))
     with_weights = [layer for layer in model.layers if layer.weights]
     known = [layer for layer in with_weights if type(layer).__name__ in ("Conv2D", "Conv2DTranspose")]
     return {
@@ -973,7 +991,7 @@ def _look_at_network(answer, case):
         "weights": [[keras.ops.convert_to_numpy(w) for w in layer.weights] for layer in known],
         "input": list(model.input_shape),
         "count": int(model.count_params()),
-        "output": model(case["images"], training=False),
+        "output": model(case["images"], training=False) if fits else np.zeros(0),
     }
 
 
@@ -1040,6 +1058,7 @@ class PowerSpectrum(Exercise):
         side = maps.shape[-1]
         power = _wave_powers(maps, pixel)
         want = _binned(power, side, pixel, edges)
+        want = np.where(abs(want) < 1e-12, 0, want)
         transform = np.fft.fft2(maps)
         scale = pixel**2 / side**2
         mistakes = {
@@ -1060,6 +1079,9 @@ class PowerSpectrum(Exercise):
             "The powers of all maps are added up: take their mean.": want * len(maps),
             "The powers of a bin are added up: take their mean.": want
             * _binned(0 * power, side, pixel, edges, "count"),
+            "The powers are shifted by fftshift, the wave numbers are not.": _binned(
+                np.fft.fftshift(power), side, pixel, edges
+            ),
             "The powers of a bin are added up, without p² / n².": want
             / scale
             * _binned(0 * power, side, pixel, edges, "count"),
@@ -1197,8 +1219,14 @@ class PeriodicPadding(Exercise):
             "Before and behind are exchanged: the last rows stand before the first.": np.concatenate(
                 [rows[:, :, :margin], rows, rows[:, :, -margin:]], axis=2
             ),
+            "The margin runs backwards: keep the order of its rows and columns.": _backwards(x, margin),
             "The corners are 0: take the columns of what the first step gave, not of x.": corners,
         }
+        if margin == 1:  # mirrored, repeated and exchanged are the same
+            mistakes = {
+                "Before the first row stands the first once more: the last belongs there, and behind the last the "
+                "first.": np.pad(x, sides, "edge")
+            } | mistakes
         if min(height, width) > margin:
             mistakes["The box is mirrored at its edges."] = np.pad(x, sides, "reflect")
         expect.close(got, want, name, mistakes=mistakes)
@@ -1233,6 +1261,13 @@ class PeriodicPadding(Exercise):
                 "keras.ops and slices, no NumPy, and no x.shape."
             ) from None
         self._compare(cases, observed, "in a model")
+
+
+def _backwards(x, margin):
+    for axis in (1, 2):
+        first, last = np.split(x, [margin], axis)[0], np.split(x, [x.shape[axis] - margin], axis)[1]
+        x = np.concatenate([np.flip(last, axis), x, np.flip(first, axis)], axis)
+    return x
 
 
 def _pad(answer, x, margin):
