@@ -39,6 +39,7 @@ CLAIMS = {
     ),
     "smooth_ratio": Claim("The same against the rule with colours of 5 × 5 pixels", "<= 0.9", POSITIVE),
     "one_band_ratio": Claim("Network of one band / rule of colour and M/L", "<= 0.7", POSITIVE),
+    "noiseless_ratio": Claim("Network of three bands / the rule on images without noise", limits=POSITIVE),
     "hubble_ratio": Claim("Error on the blurred Hubble picture: wide network / Wiener's filter", limits=POSITIVE),
 }
 
