@@ -190,7 +190,7 @@ check("12.2", (max_pool_with_switches, max_unpool))
 
 # %% [markdown]
 # The third way is smooth. **Bilinear** interpolation asks where the middle of each new pixel lies between the middles of the
-# old ones, and takes a weighted mean of its neighbours. In one dimension, with pixels counted from 0 and twice as many of them, the middle
+# old ones, and takes a weighted mean of its neighbours. In one dimension, with pixels counted from 0 and `size` times as many of them, the middle
 # of the new pixel $i$ lies at the old place
 #
 # $$x = \frac{i + \frac12}{\text{size}} - \frac12 .$$
@@ -328,10 +328,11 @@ axes[2].set(xlabel="output", ylabel="output");
 
 # %% [markdown]
 # *Figure: the matrix of a 3 × 3 convolution with stride 2 and padding 1 on a 6 × 6 image, its transpose, and the product of
-# both; zeros are white.* In each row of $C$ the same nine weights, moved by two columns: that is what "shared weights" looks like.
+# both; zeros are white.* In each row of $C$ the same nine weights, moved by two columns from one to
+# the next (fewer where the kernel hangs over the edge): that is what "shared weights" looks like.
 #
 # Look at the third. Were the transpose the **inverse**, $C\,C^T$ would be 1 on the diagonal and 0 elsewhere. It is not. People call
-# this layer "deconvolution"; it does not undo a convolution, and nobody can: 9 numbers do not hold 36. (To undo a blur is
+# this layer "deconvolution"; it does not undo a convolution, and nobody can: 9 numbers do not hold 36. (The best way back would lose three quarters of a random image. We measure what $C^T$ loses.) (To undo a blur is
 # the business of section 4.) It has the *shape* of the way back, and weights of its own to learn.
 #
 # Does Keras mean the same by "transposed"? `keras.ops.conv_transpose` wants kernels of shape (rows, columns, output channels, input
@@ -481,7 +482,7 @@ for axis, (k, counts) in zip(axes[:, 0], coverage.items(), strict=True):
     figure.colorbar(image, ax=axis, shrink=0.8)
 for column, (name, pictures) in zip(axes.T[1:], drawn.items(), strict=True):
     strength = np.sqrt(np.mean(np.square(pictures), axis=0))
-    column[0].imshow(pictures[0][:16, :16])
+    column[0].imshow(pictures[0][:16, :16], vmin=-np.abs(pictures[0]).max(), vmax=np.abs(pictures[0]).max())
     column[0].set(title=f"{name}:\none random decoder")
     column[1].imshow(strength[:16, :16], vmin=0, vmax=1.5 * strength.max())
     column[1].set(title="rms of 200 of them")
@@ -495,7 +496,7 @@ print(", ".join(f"kernel {k}: from {c.min():.0f} to {c.max():.0f} copies" for k,
 # four times as much as others. That is a **checkerboard** (Odena, Dumoulin & Olah 2016). A network can learn weights that even it out, but it has to, at every brightness.
 # With a kernel that the stride divides, all pixels are covered alike. That does not forbid patterns (the upper middle one has some: the
 # four places in a square still have different weights), but it no longer forces any. Copy and convolve cannot
-# make one at all: a constant stays constant. It pays with a convolution on the large image, which costs four times as much.
+# make one at all: a constant stays constant. It pays with a convolution on the large image, which costs four times as much as the same one on the small image.
 #
 # From here on we take `Conv2DTranspose` with a kernel of 4 and a stride of 2, or copies and a convolution.
 #
@@ -507,7 +508,8 @@ print(", ".join(f"kernel {k}: from {c.min():.0f} to {c.max():.0f} copies" for k,
 #
 # $h$ is the **point-spread function** (PSF), the image of a star. We want $x$ back. The blurring is a convolution, so a Fourier
 # transform turns it into a product, and one would like to divide by it. But fine details are what the blurring has suppressed most, and
-# the noise has not: dividing multiplies that noise by thousands.
+# the noise has not: dividing multiplies that noise, for the shortest waves here by more
+# than a hundred million.
 #
 # Our galaxies are ellipticals and spirals of 48 × 48 pixels of 0.2″, as a good telescope would see them (FWHM 0.45″). Each is
 # divided by the root of its mean square, so that every galaxy has a root mean square of 1. Then they are blurred by a Gaussian with σ of 2
@@ -549,9 +551,9 @@ def blurred(images):
 
 sharp_train = draw_sharp(1500, ("elliptical", "spiral"))
 sharp_test = {
-    "elliptical, spiral": draw_sharp(200, ("elliptical", "spiral")),
-    "edge-on": draw_sharp(200, ("edge-on",)),
-    "irregular": draw_sharp(200, ("irregular",)),
+    "elliptical, spiral": draw_sharp(120, ("elliptical", "spiral")),
+    "edge-on": draw_sharp(120, ("edge-on",)),
+    "irregular": draw_sharp(120, ("irregular",)),
 }
 blurred_train = blurred(sharp_train)
 noises = (0.02, 0.05, 0.1, 0.2, 0.5)
@@ -710,7 +712,7 @@ def noisy_batch(chosen):
 
 
 networks = {}
-for name, filters, steps, rate in (("wide bottleneck", [16, 32], 400, 0.004), ("narrow bottleneck", [16, 32, 8], 250, 0.002)):
+for name, filters, steps, rate in (("wide bottleneck", [16, 32], 350, 0.004), ("narrow bottleneck", [16, 32, 8], 250, 0.002)):
     keras.utils.set_random_seed(lab.seed)
     networks[name] = train(encoder_decoder(filters), noisy_batch, len(sharp_train), steps, rate)
     print(f"{name}: {networks[name].count_params()} weights")
@@ -748,7 +750,7 @@ print(f"irregular, noise 0.02: {unlike_ratio:.2f}")
 # %% [markdown]
 # *Figure: relative error against the noise, for galaxies like those of the training set (left) and for two kinds it never
 # saw.* On its own kind the wide network beats Wiener's filter at every noise, and by half where the noise is strong. It has a
-# floor, though: as the noise goes to 0 its error does not follow, because what was not learnt in 400 steps, or does not fit
+# floor, though: as the noise goes to 0 its error does not follow, because what was not learnt in 350 steps, or does not fit
 # through, is missing at any noise. The narrow network has a higher floor, and beats Wiener only where there is much noise.
 #
 # On other kinds the tables turn. With little noise Wiener's filter wins: it knows nothing but averages, and cannot invent
@@ -981,8 +983,8 @@ print(f"error in the outermost two columns, zeros / periodic: {zero_edge_ratio:.
 
 # %% [markdown]
 # *Figure: left, how far the power spectrum of the painted large maps is from the true one (grey: 10 %); right, the error along the box.* The pointwise mapping cannot work: the light
-# depends on the surroundings, and one number per pixel does not know them. It has far too much small structure and too little of the large. The network with zeros is right in the
-# middle of the large box and wrong along its edges; as its training boxes had edges nearly everywhere, it has learnt to live with them. The
+# depends on the surroundings, and one number per pixel does not know them. It has far too much small structure and too little of the large. The network with zeros is nearly right in the
+# middle of the large box and wrong along its edges. Its power spectrum does not show it: a mean over the whole box hides an error in a few columns. The
 # periodic one, trained on boxes of 8 Mpc/h, paints boxes of 32 Mpc/h with the same weights. Nothing had to be changed: a convolution does not know how large
 # the image is.
 
