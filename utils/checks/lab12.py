@@ -877,10 +877,10 @@ class EncoderDecoder(Exercise):
         def encoder_decoder(filters, bands=1):
             stack = [keras.Input((None, None, bands))]
             for n in filters:
-                stack += [keras.layers.Conv2D(n, 4, 2, "same"), keras.layers.ReLU()]
+                stack += [keras.layers.Conv2D(n, 4, strides=2, padding="same"), keras.layers.ReLU()]
             stack += [keras.layers.Conv2D(filters[-1], 3, padding="same"), keras.layers.ReLU()]
             for n in reversed(filters):
-                stack += [keras.layers.Conv2DTranspose(n, 4, 2, "same"), keras.layers.ReLU()]
+                stack += [keras.layers.Conv2DTranspose(n, 4, strides=2, padding="same"), keras.layers.ReLU()]
             return keras.Sequential([*stack, keras.layers.Conv2D(bands, 3, padding="same")])
 
         return encoder_decoder
