@@ -451,7 +451,7 @@ ones = np.ones((1, 8, 8, 1))
 
 
 def random_decoder(kernel_size, seed):
-    """Two layers up with random weights, applied to ones: what an untrained decoder paints on an empty sky."""
+    """Two layers up with random weights, applied to ones: what an untrained decoder makes of a constant image."""
     rng = np.random.default_rng(seed)
     x = np.ones((1, 8, 8, 8))
     for _ in range(2):
@@ -491,10 +491,10 @@ for axis in axes.flat:
 print(", ".join(f"kernel {k}: from {c.min():.0f} to {c.max():.0f} copies" for k, c in coverage.items()))
 
 # %% [markdown]
-# *Figure: left, how many copies of the kernel cover each pixel. Right, what two layers with random weights make of an empty
-# sky: one example (above), and the root of the mean square of 200 (below).* With 3 and 2 the copies overlap here and not there: some pixels get
+# *Figure: left, how many copies of the kernel cover each pixel. Right, what two layers with random weights make of a constant
+# image: one example (above), and the root of the mean square of 200 (below).* With 3 and 2 the copies overlap here and not there: some pixels get
 # four times as much as others. That is a **checkerboard** (Odena, Dumoulin & Olah 2016). A network can learn weights that even it out, but it has to, at every brightness.
-# With a kernel that the stride divides, all pixels are covered alike. That does not forbid patterns (the upper middle one has some: the
+# With a kernel that the stride divides, all pixels are covered alike. That does not forbid patterns (the single decoder with kernel 4 shows one: the
 # four places in a square still have different weights), but it no longer forces any. Copy and convolve cannot
 # make one at all: a constant stays constant. It pays with a convolution on the large image, which costs four times as much as the same one on the small image.
 #
@@ -508,8 +508,8 @@ print(", ".join(f"kernel {k}: from {c.min():.0f} to {c.max():.0f} copies" for k,
 #
 # $h$ is the **point-spread function** (PSF), the image of a star. We want $x$ back. The blurring is a convolution, so a Fourier
 # transform turns it into a product, and one would like to divide by it. But fine details are what the blurring has suppressed most, and
-# the noise has not: dividing multiplies that noise, for the shortest waves here by more
-# than a hundred million.
+# the noise has not: dividing multiplies that noise, with the blur below for the shortest
+# waves by more than a hundred million.
 #
 # Our galaxies are ellipticals and spirals of 48 × 48 pixels of 0.2″, as a good telescope would see them (FWHM 0.45″). Each is
 # divided by the root of its mean square, so that every galaxy has a root mean square of 1. Then they are blurred by a Gaussian with σ of 2
@@ -946,11 +946,14 @@ def painter(edge):
 
 
 x_small, y_small = np.float32(np.log(matter)[..., None]), np.float32(light[..., None])
-painted, painters = {}, {}
+painters = {}
 for edge in ("pointwise", "zeros", "periodic"):
     keras.utils.set_random_seed(lab.seed)
-    model = train(painter(edge), pick(x_small, y_small), len(x_small), steps=250, rate=0.008)
-    painters[edge] = model
+    painters[edge] = painter(edge)
+
+painted = {}
+for edge, model in painters.items():
+    train(model, pick(x_small, y_small), len(x_small), steps=250, rate=0.008)
     painted[edge] = np.concatenate([apply(model, np.log(box)[None, ..., None]) for box in large_matter])[..., 0]
     error = np.sqrt(np.mean((painted[edge] - large_light) ** 2)) / large_light.std()
     print(f"{edge}: {model.count_params()} weights; error on the large boxes {error:.2f} of the light's spread")
