@@ -3,8 +3,9 @@
 #
 # **Question:** A network that classifies shrinks an image to one word. How does it get back up to an image, and can what it paints there be trusted?
 #
-# **You build:** four ways to make images larger; the convolution as a matrix, and its transpose, equal to Keras' layer; Wiener's filter and an
-# encoder–decoder that compete for blurred galaxies; a power spectrum and periodic edges, to paint gas on dark matter.
+# **You build:** four ways to make images larger; the convolution as a matrix, and its transpose, equal to Keras' layer;
+# Wiener's filter and an encoder–decoder that compete for blurred galaxies; a power spectrum and periodic edges, to paint
+# gas on dark matter.
 #
 # **Time:** 240 minutes of work, 2 minutes of CPU · **Before:** labs 02, 03 and 07 ·
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/your-name/neural-networks-for-computer-vision/blob/main/labs/12_encoder_decoders.ipynb)
@@ -57,21 +58,21 @@ plt.imshow(picture[250:550, 300:900])
 plt.axis("off");
 
 # %% [markdown]
-# *Figure: a part of the Hubble eXtreme Deep Field (NASA/ESA, in scikit-image).* Spiral or elliptical? The question makes no
-# sense: there are dozens of galaxies. A classifier says one word for the whole image. What astronomers want from such an image
-# is most often another image: the same sky without noise; a map that says which galaxy each pixel belongs to (lab 13); the
-# mass of the stars in each pixel; the gas that goes with a map of dark matter.
+# *Figure: a part of the Hubble eXtreme Deep Field (NASA/ESA, in scikit-image).* Spiral or elliptical? The question
+# makes no sense: there are dozens of galaxies. A classifier says one word for the whole image. What astronomers want
+# from such an image is most often another image: the same sky without noise; a map that says which galaxy each pixel
+# belongs to (lab 13); the mass of the stars in each pixel; the gas that goes with a map of dark matter.
 #
-# The networks of labs 03 to 11 cannot do that, because on their way down they forget *where*: each pooling and each stride
-# halves the sides, and at the end stands a list of probabilities. They have good reasons to go down: deep layers see large
-# parts of the image, and they are cheap. So let them go down, and find a way back up. The way down is called the
-# **encoder**, the way up the **decoder**.
+# The networks of labs 03 to 11 cannot do that, because on their way down they forget *where*: each pooling and each
+# stride halves the sides, and at the end stands a list of probabilities. They have good reasons to go down: deep layers
+# see large parts of the image, and they are cheap. So let them go down, and find a way back up. The way down is called
+# the **encoder**, the way up the **decoder**.
 #
 # ## 2 · Ways up without weights
 #
-# Pooling with a size of 2 makes one pixel of four. How do you make four pixels of one? Two answers that need no thought: write
-# the value into all four (**unpooling by copy**); or write it into the upper left one and 0 into the three others (**bed of
-# nails**).
+# Pooling with a size of 2 makes one pixel of four. How do you make four pixels of one? Two answers that need no
+# thought: write the value into all four (**unpooling by copy**); or write it into the upper left one and 0 into the
+# three others (**bed of nails**).
 #
 # **Predict:** which of the two keeps the mean of the image, and which keeps the sum?
 
@@ -125,9 +126,9 @@ def bed_of_nails(images, size):
 check("12.1", (unpool, bed_of_nails))
 
 # %% [markdown]
-# Both forget something that was known on the way down. Max pooling (lab 02) keeps the largest of four pixels; *which of the
-# four* it was is thrown away. One can keep it: a small map of **switches**, one number for each square, that says where the
-# maximum was. **Max-unpooling** puts every value back to its own place (Zeiler & Fergus 2014).
+# Both forget something that was known on the way down. Max pooling (lab 02) keeps the largest of four pixels; *which of
+# the four* it was is thrown away. One can keep it: a small map of **switches**, one number for each square, that says
+# where the maximum was. **Max-unpooling** puts every value back to its own place (Zeiler & Fergus 2014).
 #
 # We number the places in a square row by row: with a size of 2 the upper two are 0 and 1, the lower two 2 and 3.
 
@@ -189,18 +190,18 @@ def max_unpool(pooled, switches, size):
 check("12.2", (max_pool_with_switches, max_unpool))
 
 # %% [markdown]
-# The third way is smooth. **Bilinear** interpolation asks where the middle of each new pixel lies between the middles of the
-# old ones, and takes a weighted mean of its neighbours. In one dimension, with pixels counted from 0 and `size` times as many of them, the middle
-# of the new pixel $i$ lies at the old place
+# The third way is smooth. **Bilinear** interpolation asks where the middle of each new pixel lies between the middles
+# of the old ones, and takes a weighted mean of its neighbours. In one dimension, with pixels counted from 0 and `size`
+# times as many of them, the middle of the new pixel $i$ lies at the old place
 #
 # $$x = \frac{i + \frac12}{\text{size}} - \frac12 .$$
 #
-# A place $x$ between the old pixels $a$ and $a + 1$ gets $(a + 1 - x)$ of the first and $(x - a)$ of the second. A place before
-# the first pixel or behind the last takes that pixel.
+# A place $x$ between the old pixels $a$ and $a + 1$ gets $(a + 1 - x)$ of the first and $(x - a)$ of the second. A
+# place before the first pixel or behind the last takes that pixel.
 #
-# All of this is a weighted sum of old pixels, so it can be written as a **matrix**: one row for each new pixel, one column for each old
-# one. Remember this thought, we need it in a minute. In two dimensions the matrix works on the rows and on the columns of the image:
-# $A_\text{rows}\, I\, A_\text{columns}^T$.
+# All of this is a weighted sum of old pixels, so it can be written as a **matrix**: one row for each new pixel, one
+# column for each old one. Remember this thought, we need it in a minute. In two dimensions the matrix works on the rows
+# and on the columns of the image: $A_\text{rows}\, I\, A_\text{columns}^T$.
 
 # %% exercise="12.3"
 # Exercise 12.3
@@ -258,22 +259,22 @@ for name, made_by_keras in {"copy": layer(small), "bilinear": smooth(small)}.ite
     print(f"{name}: largest difference from keras.layers.UpSampling2D {difference:.0e}")
 
 # %% [markdown]
-# *Figure: down and up again in four ways.* Copying leaves blocks, nails leave holes. With switches the largest values stand where they
-# stood, so that edges keep their place, but there are holes as well: a convolution has to fill them. None of them has a
-# weight to learn. For that we need a layer.
+# *Figure: down and up again in four ways.* Copying leaves blocks, nails leave holes. With switches the largest values
+# stand where they stood, so that edges keep their place, but there are holes as well: a convolution has to fill them.
+# None of them has a weight to learn. For that we need a layer.
 #
 # ## 3 · A convolution is a matrix, so it has a transpose
 #
-# A convolution, too, is a weighted sum. Write all pixels of the image one below the other, row by row, as a vector $x$ of
-# height · width numbers. Then each output is the product of $x$ with a row of a matrix $C$, in which the kernel's weights
-# stand where the kernel lies on the image, and zeros elsewhere:
+# A convolution, too, is a weighted sum. Write all pixels of the image one below the other, row by row, as a vector $x$
+# of height · width numbers. Then each output is the product of $x$ with a row of a matrix $C$, in which the kernel's
+# weights stand where the kernel lies on the image, and zeros elsewhere:
 #
 # $$y = C\,x .$$
 #
 # $C$ goes from many pixels to few. Its **transpose** $C^T$ goes from few to many: that is the whole idea.
 #
-# (As in lab 02, what networks call convolution does not turn the kernel round. `padding` is a number of zeros around the image, on
-# all four sides; they need no column, as they add nothing.)
+# (As in lab 02, what networks call convolution does not turn the kernel round. `padding` is a number of zeros around
+# the image, on all four sides; they need no column, as they add nothing.)
 
 # %% exercise="12.4"
 # Exercise 12.4
@@ -327,16 +328,17 @@ axes[1].set(xlabel="output", ylabel="pixel of the image")
 axes[2].set(xlabel="output", ylabel="output");
 
 # %% [markdown]
-# *Figure: the matrix of a 3 × 3 convolution with stride 2 and padding 1 on a 6 × 6 image, its transpose, and the product of
-# both; zeros are white.* In each row of $C$ the same nine weights, moved by two columns from one to
-# the next (fewer where the kernel hangs over the edge): that is what "shared weights" looks like.
+# *Figure: the matrix of a 3 × 3 convolution with stride 2 and padding 1 on a 6 × 6 image, its transpose, and the
+# product of both; zeros are white.* In each row of $C$ the same nine weights, moved by two columns from one to the next
+# (fewer where the kernel hangs over the edge): that is what "shared weights" looks like.
 #
-# Look at the third. Were the transpose the **inverse**, $C\,C^T$ would be 1 on the diagonal and 0 elsewhere. It is not. People call
-# this layer "deconvolution"; it does not undo a convolution, and nobody can: 9 numbers do not hold 36. (The best way back would lose three quarters of a random image. We measure what $C^T$ loses.) (To undo a blur is
-# the business of section 4.) It has the *shape* of the way back, and weights of its own to learn.
+# Look at the third. Were the transpose the **inverse**, $C\,C^T$ would be 1 on the diagonal and 0 elsewhere. It is not.
+# People call this layer "deconvolution"; it does not undo a convolution, and nobody can: 9 numbers do not hold 36. (The
+# best way back would lose three quarters of a random image. We measure what $C^T$ loses.) (To undo a blur is the
+# business of section 4.) It has the *shape* of the way back, and weights of its own to learn.
 #
-# Does Keras mean the same by "transposed"? `keras.ops.conv_transpose` wants kernels of shape (rows, columns, output channels, input
-# channels): the last two swapped, as the data go the other way.
+# Does Keras mean the same by "transposed"? `keras.ops.conv_transpose` wants kernels of shape (rows, columns, output
+# channels, input channels): the last two swapped, as the data go the other way.
 
 # %%
 rng = np.random.default_rng(lab.seed)
@@ -367,14 +369,16 @@ x = rng.normal(size=(200, 36))
 C = convolution_matrix(6, 6, np.full((3, 3), 1 / 9), stride=2, padding=1)
 scaled = (x @ C.T @ C) * np.sum(x * (x @ C.T @ C)) / np.sum((x @ C.T @ C) ** 2)
 lost = np.sum((x - scaled) ** 2) / np.sum(x**2)
-print(f"{len(differences)} kernels, strides and paddings: largest relative difference below 1e-5: {transpose_difference < 1e-5}")
+agrees = transpose_difference < 1e-5
+print(f"{len(differences)} kernels, strides and paddings: largest relative difference below 1e-5: {agrees}")
 print(f"down by C and up by Cᵀ, at the best scale: {lost:.0%} of random images is lost")
 
 # %% [markdown]
-# So `Conv2DTranspose` is $C^T$, to the last digit that 32 bits have. In practice nobody builds the matrix: it is nearly all zeros. What
-# does $C^T$ do to an image? A column of $C^T$ is a row of $C$, one kernel at its place. So each pixel of the small image puts down a *copy
-# of the kernel*, multiplied by its value, `stride` pixels beside its neighbour's copy; where copies overlap, they add up. Write it
-# so, with channels. And how large is the result? Turn round lab 02's formula:
+# So `Conv2DTranspose` is $C^T$, to the last digit that 32 bits have. In practice nobody builds the matrix: it is nearly
+# all zeros. What does $C^T$ do to an image? A column of $C^T$ is a row of $C$, one kernel at its place. So each pixel
+# of the small image puts down a *copy of the kernel*, multiplied by its value, `stride` pixels beside its neighbour's
+# copy; where copies overlap, they add up. Write it so, with channels. And how large is the result? Turn round lab 02's
+# formula:
 #
 # $$N_\text{out} = (N - 1)\, s + k - 2 p .$$
 
@@ -441,8 +445,8 @@ check("12.5", (transposed_size, conv2d_transpose))
 # %% [markdown]
 # ### Checkerboards
 #
-# Give it the dullest of all images, all ones, and the dullest of kernels, all ones as well. What comes out counts by how many copies
-# each pixel is covered.
+# Give it the dullest of all images, all ones, and the dullest of kernels, all ones as well. What comes out counts by
+# how many copies each pixel is covered.
 #
 # **Predict** the picture for a kernel of 3 and a stride of 2. And for a kernel of 4?
 
@@ -491,12 +495,14 @@ for axis in axes.flat:
 print(", ".join(f"kernel {k}: from {c.min():.0f} to {c.max():.0f} copies" for k, c in coverage.items()))
 
 # %% [markdown]
-# *Figure: left, how many copies of the kernel cover each pixel. Right, what two layers with random weights make of a constant
-# image: one example (above), and the root of the mean square of 200 (below).* With 3 and 2 the copies overlap here and not there: some pixels get
-# four times as much as others. That is a **checkerboard** (Odena, Dumoulin & Olah 2016). A network can learn weights that even it out, but it has to, at every brightness.
-# With a kernel that the stride divides, all pixels are covered alike. That does not forbid patterns (the single decoder with kernel 4 shows one: the
-# four places in a square still have different weights), but it no longer forces any. Copy and convolve cannot
-# make one at all: a constant stays constant. It pays with a convolution on the large image, which costs four times as much as the same one on the small image.
+# *Figure: left, how many copies of the kernel cover each pixel. Right, what two layers with random weights make of a
+# constant image: one example (above), and the root of the mean square of 200 (below).* With 3 and 2 the copies overlap
+# here and not there: some pixels get four times as much as others. That is a **checkerboard** (Odena, Dumoulin & Olah
+# 2016). A network can learn weights that even it out, but it has to, at every brightness. With a kernel that the stride
+# divides, all pixels are covered alike. That does not forbid patterns (the single decoder with kernel 4 shows one: the
+# four places in a square still have different weights), but it no longer forces any. Copy and convolve cannot make one
+# at all: a constant stays constant. It pays with a convolution on the large image, which costs four times as much as
+# the same one on the small image.
 #
 # From here on we take `Conv2DTranspose` with a kernel of 4 and a stride of 2, or copies and a convolution.
 #
@@ -506,16 +512,16 @@ print(", ".join(f"kernel {k}: from {c.min():.0f} to {c.max():.0f} copies" for k,
 #
 # $$y = h * x + \text{noise}.$$
 #
-# $h$ is the **point-spread function** (PSF), the image of a star. We want $x$ back. The blurring is a convolution, so a Fourier
-# transform turns it into a product, and one would like to divide by it. But fine details are what the blurring has suppressed most, and
-# the noise has not: dividing multiplies that noise, with the blur below for the shortest
-# waves by more than a hundred million.
+# $h$ is the **point-spread function** (PSF), the image of a star. We want $x$ back. The blurring is a convolution, so a
+# Fourier transform turns it into a product, and one would like to divide by it. But fine details are what the blurring
+# has suppressed most, and the noise has not: dividing multiplies that noise, with the blur below for the shortest waves
+# by more than a hundred million.
 #
-# Our galaxies are ellipticals and spirals of 48 × 48 pixels of 0.2″, as a good telescope would see them (FWHM 0.45″). Each is
-# divided by the root of its mean square, so that every galaxy has a root mean square of 1. Then they are blurred by a Gaussian with σ of 2
-# pixels (FWHM 0.94″), and noise of a standard deviation between 0.02 and 0.5 is added. Besides those on which we train there are two kinds
-# of galaxies that no network of this section ever sees in training: edge-on discs, and irregular galaxies, half of them pairs that
-# merge.
+# Our galaxies are ellipticals and spirals of 48 × 48 pixels of 0.2″, as a good telescope would see them (FWHM 0.45″).
+# Each is divided by the root of its mean square, so that every galaxy has a root mean square of 1. Then they are
+# blurred by a Gaussian with σ of 2 pixels (FWHM 0.94″), and noise of a standard deviation between 0.02 and 0.5 is
+# added. Besides those on which we train there are two kinds of galaxies that no network of this section ever sees in
+# training: edge-on discs, and irregular galaxies, half of them pairs that merge.
 
 # %%
 SIDE = 48
@@ -564,26 +570,27 @@ seen_test = {
 }
 
 some = (4, 7, 12)
-rows = [*sharp_test["elliptical, spiral"][list(some)], *[seen_test["elliptical, spiral", s][i] for s in (0.05, 0.5) for i in some]]
-titles = [*["what is there"] * 3, *["seen, noise 0.05"] * 3, *["seen, noise 0.5"] * 3]
-plotting.gallery([np.arcsinh(3 * image) for image in rows], titles, columns=3, size=1.7)
+shown = [("what is there", sharp_test["elliptical, spiral"])]
+shown += [(f"seen, noise {noise}", seen_test["elliptical, spiral", noise]) for noise in (0.05, 0.5)]
+panels = [np.arcsinh(3 * images[i]) for _, images in shown for i in some]
+plotting.gallery(panels, [title for title, _ in shown for _ in some], columns=3, size=1.7)
 
 # %% [markdown]
 # *Figure: three galaxies as they are, and as they are seen with little noise and with much.*
 #
 # ### The best straight line: Wiener's filter
 #
-# Before networks there was an answer, and one has to beat it before one may boast. Among all *linear* filters that treat each
-# wave by itself, the one with the smallest mean square error is (Wiener 1949)
+# Before networks there was an answer, and one has to beat it before one may boast. Among all *linear* filters that
+# treat each wave by itself, the one with the smallest mean square error is (Wiener 1949)
 #
 # $$\hat x(k) = \frac{H^*(k)}{|H(k)|^2 + N(k) / S(k)}\; y(k),$$
 #
-# where $H$, $\hat x$ and $y$ are Fourier transforms, $N(k)$ is the mean power of the noise in a wave with wave vector $k$ and $S(k)$ that of the
-# galaxies. Where the signal is strong it divides by $H$; where noise prevails it gives up and returns 0. It needs to
-# know how noisy the image is, and what galaxies look like on average: we give it both.
+# where $H$, $\hat x$ and $y$ are Fourier transforms, $N(k)$ is the mean power of the noise in a wave with wave vector
+# $k$ and $S(k)$ that of the galaxies. Where the signal is strong it divides by $H$; where noise prevails it gives up
+# and returns 0. It needs to know how noisy the image is, and what galaxies look like on average: we give it both.
 #
-# **Careful:** a Fourier transform counts pixels from the first. A PSF whose middle is at pixel (24, 24) would move the image by 24
-# pixels. `np.fft.ifftshift` moves that middle to (0, 0).
+# **Careful:** a Fourier transform counts pixels from the first. A PSF whose middle is at pixel (24, 24) would move the
+# image by 24 pixels. `np.fft.ifftshift` moves that middle to (0, 0).
 
 # %% exercise="12.6"
 # Exercise 12.6
@@ -634,10 +641,10 @@ print(f"skimage.restoration.wiener with the same constant N/S differs by {np.abs
 # %% [markdown]
 # ### Encoder–decoder
 #
-# Now the network. It goes down by convolutions of 4 × 4 with a stride of 2, and up by the same number of transposed ones; at the lowest place, the
-# **bottleneck**, stands a convolution of 3 × 3. `keras.Input((None, None, 1))` leaves height and width open: no layer
-# asks for them, as there is nothing dense and nothing flat. Such a network is called **fully convolutional**. Its sides need to be
-# multiples of $2^n$ for $n$ steps down, that is all.
+# Now the network. It goes down by convolutions of 4 × 4 with a stride of 2, and up by the same number of transposed
+# ones; at the lowest place, the **bottleneck**, stands a convolution of 3 × 3. `keras.Input((None, None, 1))` leaves
+# height and width open: no layer asks for them, as there is nothing dense and nothing flat. Such a network is called
+# **fully convolutional**. Its sides need to be multiples of $2^n$ for $n$ steps down, that is all.
 
 # %% exercise="12.7"
 # Exercise 12.7
@@ -654,10 +661,10 @@ def encoder_decoder(filters, bands=1):
     Returns
     -------
     keras.Model
-        Input of any height and width. For each number in filters a Conv2D with that many filters, kernel 4, strides 2. Then a Conv2D with the
-        last number of filters and kernel 3. Then as many Conv2DTranspose with kernel 4 and strides 2, with the numbers
-        of filters in reverse order. All of these have padding "same" and ReLU. At last a Conv2D with `bands` filters, kernel 3,
-        padding "same" and no activation.
+        Input of any height and width. For each number in filters a Conv2D with that many filters, kernel 4, strides 2.
+        Then a Conv2D with the last number of filters and kernel 3. Then as many Conv2DTranspose with kernel 4 and
+        strides 2, with the numbers of filters in reverse order. All of these have padding "same" and ReLU. At last a
+        Conv2D with `bands` filters, kernel 3, padding "same" and no activation.
 
     Example
     -------
@@ -677,10 +684,10 @@ def encoder_decoder(filters, bands=1):
 check("12.7", encoder_decoder)
 
 # %% [markdown]
-# We train two. One goes down twice, to 12 × 12 pixels of 32 channels: that is 4608 numbers for an image of 2304, no lack of room. The other
-# goes down three times, to 6 × 6 pixels of 8 channels: 288 numbers, an eighth of what comes in. Both learn to make the sharp
-# image of the blurred one, by the mean square error; each batch gets new noise of a new strength. Nobody tells
-# them how strong it is.
+# We train two. One goes down twice, to 12 × 12 pixels of 32 channels: that is 4608 numbers for an image of 2304, no
+# lack of room. The other goes down three times, to 6 × 6 pixels of 8 channels: 288 numbers, an eighth of what comes in.
+# Both learn to make the sharp image of the blurred one, by the mean square error; each batch gets new noise of a new
+# strength. Nobody tells them how strong it is.
 #
 # **Predict:** which one will be better at little noise? Which at much noise? Where will Wiener win?
 
@@ -712,7 +719,8 @@ def noisy_batch(chosen):
 
 
 networks = {}
-for name, filters, steps, rate in (("wide bottleneck", [16, 32], 350, 0.004), ("narrow bottleneck", [16, 32, 8], 250, 0.002)):
+settings = {"wide bottleneck": ([16, 32], 350, 0.004), "narrow bottleneck": ([16, 32, 8], 250, 0.002)}
+for name, (filters, steps, rate) in settings.items():
     keras.utils.set_random_seed(lab.seed)
     networks[name] = train(encoder_decoder(filters), noisy_batch, len(sharp_train), steps, rate)
     print(f"{name}: {networks[name].count_params()} weights")
@@ -748,14 +756,15 @@ print(f"error, network (wide) / Wiener: like its training set, noise 0.1: {denoi
 print(f"irregular, noise 0.02: {unlike_ratio:.2f}")
 
 # %% [markdown]
-# *Figure: relative error against the noise, for galaxies like those of the training set (left) and for two kinds it never
-# saw.* On its own kind the wide network beats Wiener's filter at every noise, and by half where the noise is strong. It has a
-# floor, though: as the noise goes to 0 its error does not follow, because what was not learnt in 350 steps, or does not fit
-# through, is missing at any noise. The narrow network has a higher floor, and beats Wiener only where there is much noise.
+# *Figure: relative error against the noise, for galaxies like those of the training set (left) and for two kinds it
+# never saw.* On its own kind the wide network beats Wiener's filter at every noise, and by half where the noise is
+# strong. It has a floor, though: as the noise goes to 0 its error does not follow, because what was not learnt in 350
+# steps, or does not fit through, is missing at any noise. The narrow network has a higher floor, and beats Wiener only
+# where there is much noise.
 #
-# On other kinds the tables turn. With little noise Wiener's filter wins: it knows nothing but averages, and cannot invent
-# anything. With much noise the wide network wins there, too. The narrow one is worse than Wiener at every noise, and on irregular
-# galaxies mostly worse than doing nothing. Let us look at what it does.
+# On other kinds the tables turn. With little noise Wiener's filter wins: it knows nothing but averages, and cannot
+# invent anything. With much noise the wide network wins there, too. The narrow one is worse than Wiener at every noise,
+# and on irregular galaxies mostly worse than doing nothing. Let us look at what it does.
 
 # %%
 kind, noise = "irregular", 0.05
@@ -769,29 +778,31 @@ panels = [np.arcsinh(3 * version[i]) for i in worst for version in restored.valu
 plotting.gallery(panels, list(restored) * 3, columns=5, size=1.8)
 
 # %% [markdown]
-# *Figure: three irregular galaxies on which the narrow network errs much: seen (noise 0.05), restored in three ways, and the
-# truth.* Two galaxies come back as one, with its centre where neither of them has any: the narrow network says what it knows, and it
-# knows ellipticals and spirals, one in the middle of each image. Nothing in its picture tells you so. A narrow bottleneck is a strong **prior**: a help
-# where it is right, and an inventor where it is not. **So never show a restored image without the test that shows what the method does
-# to objects unlike its training set.**
+# *Figure: three irregular galaxies on which the narrow network errs much: seen (noise 0.05), restored in three ways,
+# and the truth.* Two galaxies come back as one, with its centre where neither of them has any: the narrow network says
+# what it knows, and it knows ellipticals and spirals, one in the middle of each image. Nothing in its picture tells you
+# so. A narrow bottleneck is a strong **prior**: a help where it is right, and an inventor where it is not. **So never
+# show a restored image without the test that shows what the method does to objects unlike its training set.**
 #
-# One more thing: to the eye the wide network beats Wiener's filter here, to the mean square it does not (the figure before, at
-# 0.05). The eye sees the ripples in the dark sky; the mean square counts the bright pixels. Which of the two matters hangs on what you want to measure.
+# One more thing: to the eye the wide network beats Wiener's filter here, to the mean square it does not (the figure
+# before, at 0.05). The eye sees the ripples in the dark sky; the mean square counts the bright pixels. Which of the two
+# matters hangs on what you want to measure.
 #
 # ## 5 · Train small, run large: painting gas on dark matter
 #
-# A simulation of dark matter alone is cheap: nothing but gravity. One that follows the gas as well, with its pressure and
-# its heat, costs far more, so that its boxes are small. Harrington et al. (2021) train a network on small boxes where both are known, and
-# let it *paint* the gas into large ones where only the dark matter is. They do so in three dimensions with a simulation; we
-# do it in two, with a toy whose rules you can read in `utils/density.py`:
+# A simulation of dark matter alone is cheap: nothing but gravity. One that follows the gas as well, with its pressure
+# and its heat, costs far more, so that its boxes are small. Harrington et al. (2021) train a network on small boxes
+# where both are known, and let it *paint* the gas into large ones where only the dark matter is. They do so in three
+# dimensions with a simulation; we do it in two, with a toy whose rules you can read in `utils/density.py`:
 #
 # - the dark matter is **log-normal**: the exponential of a Gaussian random field with a known spectrum;
 # - the gas is the matter, smoothed by its pressure over 0.3 Mpc/h;
 # - gas is hotter where it is dense, and hotter still where there is much matter within about a Mpc;
-# - what we paint is the share of a quasar's light that gets through the gas (its neutral hydrogen absorbs in the Lyman-α line).
+# - what we paint is the share of a quasar's light that gets through the gas (its neutral hydrogen absorbs in the
+#   Lyman-α line).
 #
-# The boxes are **periodic**: what leaves on the right comes back on the left, as in all such simulations. A small
-# box has 32 × 32 pixels and is 8 Mpc/h wide, a large one has 16 times the area.
+# The boxes are **periodic**: what leaves on the right comes back on the left, as in all such simulations. A small box
+# has 32 × 32 pixels and is 8 Mpc/h wide, a large one has 16 times the area.
 
 # %%
 rng = np.random.default_rng([lab.seed, 5])
@@ -808,7 +819,8 @@ for axis, (title, box, options) in zip(
     ),
     strict=True,
 ):
-    axis.imshow(box, cmap="magma" if "light" not in title else "viridis", extent=(0, 0.25 * len(box), 0, 0.25 * len(box)), **options)
+    width = density.PIXEL * len(box)
+    axis.imshow(box, cmap="magma" if "matter" in title else "viridis", extent=(0, width, 0, width), **options)
     axis.set(title=title, xlabel="Mpc/h")
 
 # %% [markdown]
@@ -816,14 +828,16 @@ for axis, (title, box, options) in zip(
 #
 # ### Statistics to judge by: the power spectrum
 #
-# Whether each pixel is right is one question. Cosmologists ask another one: are there as many structures of each size as there should be? The
-# **power spectrum** $P(k)$ says how much of the variance comes from waves with wave number $k = 2\pi / \lambda$. For a map $m$ of $n \times n$ pixels of side $p$
+# Whether each pixel is right is one question. Cosmologists ask another one: are there as many structures of each size
+# as there should be? The **power spectrum** $P(k)$ says how much of the variance comes from waves with wave number $k =
+# 2\pi / \lambda$. For a map $m$ of $n \times n$ pixels of side $p$
 #
 # $$P(k) = \frac{p^2}{n^2}\; \big\langle\, |\tilde m(\boldsymbol k)|^2 \,\big\rangle_{|\boldsymbol k| \approx k} ,$$
 #
-# with the Fourier transform $\tilde m$ as `np.fft.fft2` gives it, and the mean over all maps and all wave vectors $\boldsymbol k$ whose length falls into a bin (all
-# directions alike: the *azimuthal* mean). Wave numbers along an axis are $2\pi$ times `np.fft.fftfreq(n, p)`. Parseval's theorem is a
-# test: the sum of $|\tilde m|^2$ over all waves is $n^2$ times the sum of $m^2$ over all pixels.
+# with the Fourier transform $\tilde m$ as `np.fft.fft2` gives it, and the mean over all maps and all wave vectors
+# $\boldsymbol k$ whose length falls into a bin (all directions alike: the *azimuthal* mean). Wave numbers along an axis
+# are $2\pi$ times `np.fft.fftfreq(n, p)`. Parseval's theorem is a test: the sum of $|\tilde m|^2$ over all waves is
+# $n^2$ times the sum of $m^2$ over all pixels.
 
 # %% exercise="12.8"
 # Exercise 12.8
@@ -878,18 +892,18 @@ spectrum_error = np.mean(np.abs(measured / put_in - 1))
 print(f"Parseval: {parseval:.12f}; mean deviation from the spectrum that was put in: {spectrum_error:.1%}")
 
 # %% [markdown]
-# *Figure: the power spectrum of the logarithm of the matter, as drawn and as measured, and that of the light.* The gas has hardly any small structures: its
-# pressure has smoothed them away. Beyond $k$ = 5 h/Mpc the light has less than one percent of the power that it has at the left end. So we
-# judge up to there.
+# *Figure: the power spectrum of the logarithm of the matter, as drawn and as measured, and that of the light.* The gas
+# has hardly any small structures: its pressure has smoothed them away. Beyond $k$ = 5 h/Mpc the light has less than one
+# percent of the power that it has at the left end. So we judge up to there.
 #
 # ### A bad model first
 #
-# The simplest idea: look up for each density which share of the light gets through. As a network that is a stack of
-# 1 × 1 convolutions, a **pointwise** mapping. The second idea is a convolutional network with padding "same", which surrounds the box with
-# zeros. The third one knows that the box is periodic.
+# The simplest idea: look up for each density which share of the light gets through. As a network that is a stack of 1 ×
+# 1 convolutions, a **pointwise** mapping. The second idea is a convolutional network with padding "same", which
+# surrounds the box with zeros. The third one knows that the box is periodic.
 #
-# Keras has no periodic padding, so write it, with `keras.ops`: it has to work inside a model whose height and width are `None`. Slices such
-# as `x[:, -2:]` and `keras.ops.concatenate` do.
+# Keras has no periodic padding, so write it, with `keras.ops`: it has to work inside a model whose height and width are
+# `None`. Slices such as `x[:, -2:]` and `keras.ops.concatenate` do.
 
 # %% exercise="12.9"
 # Exercise 12.9
@@ -920,14 +934,15 @@ def periodic_pad(x, margin):
 check("12.9", periodic_pad)
 
 # %% [markdown]
-# **Think:** The five convolutions below have dilations 1, 2, 4, 2, 1 (lab 02). How far does the network see? The heat comes from a window whose standard
-# deviation is 3 pixels: is that far enough?
+# **Think:** The five convolutions below have dilations 1, 2, 4, 2, 1 (lab 02). How far does the network see? The heat
+# comes from a window whose standard deviation is 3 pixels: is that far enough?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# Each 3 × 3 convolution with dilation $d$ adds $d$ pixels on each side: 1 + 2 + 4 + 2 + 1 = 10 pixels, more than three standard deviations. But the network also reaches the
-# edge of a box of 32 pixels from every pixel but the innermost 12 × 12: with zeros around the box, nearly all of what it is trained on is spoilt.
+# Each 3 × 3 convolution with dilation $d$ adds $d$ pixels on each side: 1 + 2 + 4 + 2 + 1 = 10 pixels, more than three
+# standard deviations. But the network also reaches the edge of a box of 32 pixels from every pixel but the innermost 12
+# × 12: with zeros around the box, nearly all of what it is trained on is spoilt.
 #
 # </details>
 
@@ -985,40 +1000,45 @@ for edge, worst in worst_deviation.items():
 print(f"error in the outermost two columns, zeros / periodic: {zero_edge_ratio:.1f}")
 
 # %% [markdown]
-# *Figure: left, how far the power spectrum of the painted large maps is from the true one (grey: 10 %); right, the error along the box.* The pointwise mapping cannot work: the light
-# depends on the surroundings, and one number per pixel does not know them. It has far too much small structure and too little of the large. The network with zeros is nearly right in the
-# middle of the large box and wrong along its edges. Its power spectrum does not show it: a mean over the whole box hides an error in a few columns. The
-# periodic one, trained on boxes of 8 Mpc/h, paints boxes of 32 Mpc/h with the same weights. Nothing had to be changed: a convolution does not know how large
-# the image is.
+# *Figure: left, how far the power spectrum of the painted large maps is from the true one (grey: 10 %); right, the
+# error along the box.* The pointwise mapping cannot work: the light depends on the surroundings, and one number per
+# pixel does not know them. It has far too much small structure and too little of the large. The network with zeros is
+# nearly right in the middle of the large box and wrong along its edges. Its power spectrum does not show it: a mean
+# over the whole box hides an error in a few columns. The periodic one, trained on boxes of 8 Mpc/h, paints boxes of 32
+# Mpc/h with the same weights. Nothing had to be changed: a convolution does not know how large the image is.
 
 # %% tags=["showcase"]
 figure, axes = plt.subplots(1, 4, figsize=(10, 3.1))
-panels = {"matter (log)": np.log10(large_matter[1]), "light, true": large_light[1], "painted, periodic": painted["periodic"][1]}
-for axis, (name, box) in zip(axes, panels.items(), strict=False):
+panels = {
+    "matter (log)": np.log10(large_matter[1]),
+    "light, true": large_light[1],
+    "painted, periodic": painted["periodic"][1],
+    "painted, pointwise": painted["pointwise"][1],
+}
+for axis, (name, box) in zip(axes, panels.items(), strict=True):
     options = {"cmap": "magma"} if "matter" in name else {"cmap": "viridis", "vmin": 0, "vmax": 1}
     axis.imshow(box, extent=(0, 32, 0, 32), **options)
-    axis.set(title=name, xlabel="Mpc/h")
-axes[3].imshow(painted["pointwise"][1], cmap="viridis", vmin=0, vmax=1, extent=(0, 32, 0, 32))
-axes[3].set(title="painted, pointwise", xlabel="Mpc/h");
+    axis.set(title=name, xlabel="Mpc/h");
 
 # %% [markdown]
 # *Figure: a large box of matter, its light, and what two networks painted that never saw a box so large.*
 #
-# An honest word: the large boxes were drawn from the same rules as the small ones. Had they waves that change the physics itself
-# (hot clusters that a small box is too small to hold), no network trained on small boxes could know.
+# An honest word: the large boxes were drawn from the same rules as the small ones. Had they waves that change the
+# physics itself (hot clusters that a small box is too small to hold), no network trained on small boxes could know.
 #
 # ## 6 · Maps of mass from colours
 #
-# How much mass is in the stars of each pixel? Mass is light times the **ratio of mass to light**. Young stars are bright and blue and
-# short-lived, so a blue population has little mass for its light, an old red one has much. Hence a rule of thumb: the logarithm
-# of the ratio is a straight line in colour (Bell et al. 2003),
+# How much mass is in the stars of each pixel? Mass is light times the **ratio of mass to light**. Young stars are
+# bright and blue and short-lived, so a blue population has little mass for its light, an old red one has much. Hence a
+# rule of thumb: the logarithm of the ratio is a straight line in colour (Bell et al. 2003),
 #
 # $$\log_{10} \frac{M}{L_r} = a + b\,(g - r).$$
 #
-# Buck & Wolf (2021) train a network to make such maps from images. It sees the whole galaxy: does it know a bulge when it sees one? Our galaxies have three
-# populations, with ratios and colours of their own (`utils/masses.py`): a bulge; a disc whose old
-# and young stars can make it nearly as red as the bulge although it is lighter; arms of young stars. We do not take $a$ and $b$ from the literature, which speaks of other
-# stars: we fit them to the very training set of the network, on pixels with a signal in r of more than 10 times the noise.
+# Buck & Wolf (2021) train a network to make such maps from images. It sees the whole galaxy: does it know a bulge when
+# it sees one? Our galaxies have three populations, with ratios and colours of their own (`utils/masses.py`): a bulge; a
+# disc whose old and young stars can make it nearly as red as the bulge although it is lighter; arms of young stars. We
+# do not take $a$ and $b$ from the literature, which speaks of other stars: we fit them to the very training set of the
+# network, on pixels with a signal in r of more than 10 times the noise.
 
 # %%
 rng = np.random.default_rng([lab.seed, 6])
@@ -1057,12 +1077,15 @@ for name, prepare in {"rule": np.asarray, "rule, colours of 5 × 5": smoothed}.i
     print(f"{name}: log10(M/L) = {a:.2f} + {b:.2f} (g - r)")
 
 # %% [markdown]
-# The second rule is a stronger one. A colour is a difference of two noisy numbers and suffers most from noise; astronomers therefore average it over neighbours, here over 5 × 5 pixels.
+# The second rule is a stronger one. A colour is a difference of two noisy numbers and suffers most from noise;
+# astronomers therefore average it over neighbours, here over 5 × 5 pixels.
 #
-# The network gets the logarithms of the three bands (by arcsinh, which takes negative numbers, too), goes down twice and comes back by copies and convolutions. Two things are
-# borrowed from common sense. The image itself is handed to the last layers, so that not everything has to squeeze through the bottleneck (lab 13 makes a system
-# of that). And the r band is added at the end, so that the network has to learn only the ratio. Batch normalisation (lab 07) makes 300 steps suffice. Pixels in which the galaxy's
-# light is below 3 times the noise do not count, neither in training nor in the test.
+# The network gets the logarithms of the three bands (by arcsinh, which takes negative numbers, too), goes down twice
+# and comes back by copies and convolutions. Two things are borrowed from common sense. The image itself is handed to
+# the last layers, so that not everything has to squeeze through the bottleneck (lab 13 makes a system of that). And the
+# r band is added at the end, so that the network has to learn only the ratio. Batch normalisation (lab 07) makes 300
+# steps suffice. Pixels in which the galaxy's light is below 3 times the noise do not count, neither in training nor in
+# the test.
 
 # %%
 def mass_network(bands):
@@ -1113,14 +1136,15 @@ mass_ratio = scatters["network, three bands"] / scatters["rule"]
 smooth_ratio = scatters["network, three bands"] / scatters["rule, colours of 5 × 5"]
 one_band_ratio = scatters["network, one band (r)"] / scatters["rule"]
 noiseless_ratio = scatters["network, three bands"] / scatters["rule, if there were no noise"]
-print(f"scatter of the network, three bands / rule: {mass_ratio:.2f}; / rule with colours of 5 × 5: {smooth_ratio:.2f}; ", end="")
-print(f"/ rule without noise: {noiseless_ratio:.2f}")
+print(f"scatter of the network with three bands / rule: {mass_ratio:.2f}, / rule with colours of 5 × 5: ", end="")
+print(f"{smooth_ratio:.2f}, / rule without noise: {noiseless_ratio:.2f}")
 
 # %% [markdown]
-# *Figure: scatter of the mass per pixel, in dex (0.3 dex is a factor of two), in pixels with a signal of more than 3 times the noise.* The rule, pixel by
-# pixel, errs by more than twice as much as the network. Most of that is noise: with averaged colours it catches up a good deal. The last bar
-# is the rule on images without any noise, which nobody has: not even then is it better than the network on noisy ones. What
-# remains is that the same colour means different things in a bulge and in a disc.
+# *Figure: scatter of the mass per pixel, in dex (0.3 dex is a factor of two), in pixels with a signal of more than 3
+# times the noise.* The rule, pixel by pixel, errs by more than twice as much as the network. Most of that is noise:
+# with averaged colours it catches up a good deal. The last bar is the rule on images without any noise, which nobody
+# has: not even then is it better than the network on noisy ones. What remains is that the same colour means different
+# things in a bulge and in a disc.
 #
 # **Predict:** at which brightness is the rule nearest to the network?
 
@@ -1146,22 +1170,26 @@ for axis in axes:
     axis.axis("off")
 
 # %% [markdown]
-# *Figure: scatter against the signal; below, a spiral and its map of mass, true and measured in four ways.* In the brightest pixels all four are alike; the network gains most where the light is faint, as it uses all
-# pixels around. The one with a single band has no colour at all, and still does well: what looks like a bulge has the mass of a
-# bulge. This should also make you cautious: it has learnt what bulges weigh *in our simulator*. The rule has two numbers that
+# *Figure: scatter against the signal; below, a spiral and its map of mass, true and measured in four ways.* In the
+# brightest pixels all four are alike; the network gains most where the light is faint, as it uses all pixels around.
+# The one with a single band has no colour at all, and still does well: what looks like a bulge has the mass of a bulge.
+# This should also make you cautious: it has learnt what bulges weigh *in our simulator*. The rule has two numbers that
 # can be wrong on another sky; the network has thousands.
 #
 # ## 7 · The real sky
 #
-# We have no truth for real galaxies, but we can make a test that has one: take the Hubble picture as the truth, blur it and add
-# noise ourselves, and ask for it back. The same weights, trained on single galaxies of 48 × 48 pixels, now run on 872 × 1000 with hundreds of galaxies. It is an honest test in one
-# respect: nobody simulated these galaxies. In another it is not: the blur and the noise are ours, and just those of the training. And the "truth" here is a display picture with a PSF, noise and a stretch of its own.
+# We have no truth for real galaxies, but we can make a test that has one: take the Hubble picture as the truth, blur it
+# and add noise ourselves, and ask for it back. The same weights, trained on single galaxies of 48 × 48 pixels, now run
+# on 872 × 1000 with hundreds of galaxies. It is an honest test in one respect: nobody simulated these galaxies. In
+# another it is not: the blur and the noise are ours, and just those of the training. And the "truth" here is a display
+# picture with a PSF, noise and a stretch of its own.
 
 # %%
 mean_colour = picture.mean(axis=2)
 hubble = mean_colour - np.median(mean_colour)
 bright_stamps = skimage.util.view_as_blocks(hubble[:864, :960], (48, 48)).reshape(-1, 48, 48)
-hubble = hubble / np.median(np.sort(np.sqrt(np.mean(bright_stamps**2, axis=(1, 2))))[-80:])  # bright patches have an rms of 1
+strengths = np.sort(np.sqrt(np.mean(bright_stamps**2, axis=(1, 2))))
+hubble = hubble / np.median(strengths[-80:])  # bright patches have a root mean square of 1
 large_psf = np.zeros(hubble.shape)
 middle_row, middle_column = hubble.shape[0] // 2, hubble.shape[1] // 2
 large_psf[middle_row - 24 : middle_row + 24, middle_column - 24 : middle_column + 24] = psf
@@ -1184,16 +1212,18 @@ hubble_ratio = hubble_errors["network"] / hubble_errors["Wiener"]
 print(", ".join(f"{name}: {error:.2f}" for name, error in hubble_errors.items()))
 cut = (slice(250, 450), slice(560, 760))
 panels = {"seen": seen_hubble, "Wiener": wiener_hubble, "network": network_hubble, "the Hubble picture": hubble}
-plotting.gallery([np.arcsinh(3 * np.maximum(image[cut], -0.3)) for image in panels.values()], list(panels), columns=4, size=2.6)
+stretched = [np.arcsinh(3 * np.maximum(image[cut], -0.3)) for image in panels.values()]
+plotting.gallery(stretched, list(panels), columns=4, size=2.6)
 
 # %% [markdown]
-# *Figure: a part of the Hubble picture, blurred and with noise (left), restored by Wiener's filter and by the network, and as it was.* Measured by the mean square it is a
-# draw. To the eye the network is far ahead: its sky is dark, where Wiener's is full of ripples as bright as faint galaxies. But look at the
-# right: the sky is full of faint galaxies, and the network has swept away the faintest of them with the noise. A dark sky is no evidence
-# that nothing is there.
+# *Figure: a part of the Hubble picture, blurred and with noise (left), restored by Wiener's filter and by the network,
+# and as it was.* Measured by the mean square it is a draw. To the eye the network is far ahead: its sky is dark, where
+# Wiener's is full of ripples as bright as faint galaxies. But look at the right: the sky is full of faint galaxies, and
+# the network has swept away the faintest of them with the noise. A dark sky is no evidence that nothing is there.
 #
-# What is *not* known: whether a faint smudge that the network shows is a galaxy, and whether what it removed was noise. On a truly observed image nobody has the
-# right panel. There one trusts such a network as far as tests such as this one, on galaxies like those in the image, have gone.
+# What is *not* known: whether a faint smudge that the network shows is a galaxy, and whether what it removed was noise.
+# On a truly observed image nobody has the right panel. There one trusts such a network as far as tests such as this
+# one, on galaxies like those in the image, have gone.
 #
 # ## What you measured
 
@@ -1225,24 +1255,27 @@ lab.progress()
 # %% [markdown]
 # **Take with you**
 #
-# - Every linear layer is a matrix. The transposed convolution is the transpose of a convolution's matrix: the shape of the way back, not
-#   its inverse. Let the stride divide the kernel.
-# - A bottleneck is a prior. What does not fit through it is replaced by what the network has seen before, without a warning. Test on what it has
-#   *not* seen, and beside a filter that cannot invent.
-# - A fully convolutional network runs on images of any size with the same weights, if the edges are treated as the problem has them. A
-#   network sees surroundings; a rule per pixel does not.
+# - Every linear layer is a matrix. The transposed convolution is the transpose of a convolution's matrix: the shape of
+#   the way back, not its inverse. Let the stride divide the kernel.
+# - A bottleneck is a prior. What does not fit through it is replaced by what the network has seen before, without a
+#   warning. Test on what it has *not* seen, and beside a filter that cannot invent.
+# - A fully convolutional network runs on images of any size with the same weights, if the edges are treated as the
+#   problem has them. A network sees surroundings; a rule per pixel does not.
 #
-# **Where to go on:** lab 13 hands the sharp image of every step down to the same step up, and so gets the details back that the bottleneck
-# loses: the U-Net.
+# **Where to go on:** lab 13 hands the sharp image of every step down to the same step up, and so gets the details back
+# that the bottleneck loses: the U-Net.
 #
 # **Stretch tasks**
 #
-# 1. **Skips.** Hand the input image to the last layer of `encoder_decoder`, as `mass_network` does. Does the floor at little noise go away? Do irregular galaxies come back?
+# 1. **Skips.** Hand the input image to the last layer of `encoder_decoder`, as `mass_network` does. Does the floor at
+#    little noise go away? Do irregular galaxies come back?
 # 2. **Sum of both.** Give the network Wiener's result as a second channel.
-# 3. **Checkerboards that survive training.** Train `encoder_decoder` with a kernel of 3 in the transposed layers, and look at the power
-#    spectrum of its errors near the highest $k$.
-# 4. **More than the spectrum.** Compare the histograms of the painted light, and the spectrum of painted minus true light. Which of the two tells more?
-# 5. **A different universe.** Change the exponent of `density.input_spectrum` for the large boxes alone. How far can you go before P(k) is off by 10 %?
+# 3. **Checkerboards that survive training.** Train `encoder_decoder` with a kernel of 3 in the transposed layers, and
+#    look at the power spectrum of its errors near the highest $k$.
+# 4. **More than the spectrum.** Compare the histograms of the painted light, and the spectrum of painted minus true
+#    light. Which of the two tells more?
+# 5. **A different universe.** Change the exponent of `density.input_spectrum` for the large boxes alone. How far can
+#    you go before P(k) is off by 10 %?
 # 6. **Dust.** Redden half of the test galaxies by 0.2 mag in g − r. Which errs more now, the rule or the network?
 #
 # **References**
@@ -1255,4 +1288,5 @@ lab.progress()
 # - Harrington et al. 2021, arXiv:2106.12662: painting baryons on dark matter.
 # - Buck & Wolf 2021, arXiv:2111.01154: maps of stellar populations from images.
 # - Bell, McIntosh, Katz & Weinberg 2003, ApJS 149, 289: colours and ratios of mass to light.
-# - Coles & Jones 1991, MNRAS 248, 1: log-normal fields. Hui & Gnedin 1997, MNRAS 292, 27: density and temperature of the gas. Gnedin & Hui 1998, MNRAS 296, 44: smoothing by pressure.
+# - Coles & Jones 1991, MNRAS 248, 1: log-normal fields. Hui & Gnedin 1997, MNRAS 292, 27: density and temperature of
+#   the gas. Gnedin & Hui 1998, MNRAS 296, 44: smoothing by pressure.
