@@ -719,10 +719,10 @@ def noisy_batch(chosen):
 
 
 networks = {}
-settings = {"wide bottleneck": ([16, 32], 350, 0.004), "narrow bottleneck": ([16, 32, 8], 250, 0.002)}
+settings = {"wide bottleneck": ([16, 32], 600, 0.003), "narrow bottleneck": ([16, 32, 8], 350, 0.002)}
 for name, (filters, steps, rate) in settings.items():
     keras.utils.set_random_seed(lab.seed)
-    networks[name] = train(encoder_decoder(filters), noisy_batch, len(sharp_train), steps, rate)
+    networks[name] = train(encoder_decoder(filters), noisy_batch, len(sharp_train), steps, rate, batch_size=8)
     print(f"{name}: {networks[name].count_params()} weights")
 
 
@@ -758,12 +758,12 @@ print(f"irregular, noise 0.02: {unlike_ratio:.2f}")
 # %% [markdown]
 # *Figure: relative error against the noise, for galaxies like those of the training set (left) and for two kinds it
 # never saw.* On its own kind the wide network beats Wiener's filter at every noise, and by half where the noise is
-# strong. It has a floor, though: as the noise goes to 0 its error does not follow, because what was not learnt in 350
+# strong. It has a floor, though: as the noise goes to 0 its error does not follow, because what was not learnt in 600
 # steps, or does not fit through, is missing at any noise. The narrow network has a higher floor, and beats Wiener only
 # where there is much noise.
 #
-# On other kinds the tables turn. With little noise Wiener's filter wins: it knows nothing but averages, and cannot
-# invent anything. With much noise the wide network wins there, too. The narrow one is worse than Wiener at every noise,
+# On other kinds the tables turn. With little noise Wiener's filter wins: it knows nothing but averages, and has no
+# galaxy in mind. With much noise the wide network wins there, too. The narrow one is worse than Wiener at every noise,
 # and on irregular galaxies mostly worse than doing nothing. Let us look at what it does.
 
 # %%
@@ -1258,7 +1258,7 @@ lab.progress()
 # - Every linear layer is a matrix. The transposed convolution is the transpose of a convolution's matrix: the shape of
 #   the way back, not its inverse. Let the stride divide the kernel.
 # - A bottleneck is a prior. What does not fit through it is replaced by what the network has seen before, without a
-#   warning. Test on what it has *not* seen, and beside a filter that cannot invent.
+#   warning. Test on what it has *not* seen, and beside a filter that has no galaxy in mind.
 # - A fully convolutional network runs on images of any size with the same weights, if the edges are treated as the
 #   problem has them. A network sees surroundings; a rule per pixel does not.
 #
