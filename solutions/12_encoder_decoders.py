@@ -486,7 +486,7 @@ for axis, (k, counts) in zip(axes[:, 0], coverage.items(), strict=True):
     figure.colorbar(image, ax=axis, shrink=0.8)
 for column, (name, pictures) in zip(axes.T[1:], drawn.items(), strict=True):
     strength = np.sqrt(np.mean(np.square(pictures), axis=0))
-    column[0].imshow(pictures[0][:16, :16], vmin=-np.abs(pictures[0]).max(), vmax=np.abs(pictures[0]).max())
+    column[0].imshow(pictures[0][:16, :16], vmin=-2 * strength.max(), vmax=2 * strength.max())
     column[0].set(title=f"{name}:\none random decoder")
     column[1].imshow(strength[:16, :16], vmin=0, vmax=1.5 * strength.max())
     column[1].set(title="rms of 200 of them")
