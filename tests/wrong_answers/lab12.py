@@ -165,6 +165,29 @@ def writes_ones(pooled, switches, size):
     return max_unpool(np.ones_like(pooled), switches, size)
 
 
+def returns_switches_as_floats(images, size):
+    pooled, switches = pool(images, size)
+    return pooled, switches.astype(float)
+
+
+def exchanges_values_and_switches(images, size):
+    return pool(images, size)[::-1]
+
+
+def takes_the_largest_modulus(images, size):
+    squares = squares_of(images, size)
+    switches = abs(squares).argmax(axis=3)
+    return np.take_along_axis(squares, switches[:, :, :, None], axis=3)[:, :, :, 0], switches
+
+
+def unpools_from_one(pooled, switches, size):
+    return max_unpool(pooled, switches - 1, size)
+
+
+for answer in (exchanges_values_and_switches, takes_the_largest_modulus):
+    add_wrong("12.2", POOLED, (answer, max_unpool), answer.__name__)
+add_wrong("12.2", PLACES, (returns_switches_as_floats, max_unpool), "returns_switches_as_floats")
+add_wrong("12.2", UNPOOLED, (pool, unpools_from_one), "unpools_from_one")
 for answer in (pools_without_transpose, pools_the_mean, begins_with_zero, returns_the_values_alone):
     add_wrong("12.2", POOLED, (answer, max_unpool), answer.__name__)
 for answer in (counts_column_by_column, counts_from_one, counts_in_the_whole_image):
@@ -305,6 +328,22 @@ def writes_ones_for_weights(height, width, kernel, stride=1, padding=0):
     return flat(matrix_4d(height, width, np.ones_like(kernel), (stride, stride), padding))
 
 
+@wrong("12.4", rejected_by=PADDING)
+def lets_negative_indices_wrap(height, width, kernel, stride=1, padding=0):
+    places = [(side + 2 * padding - k) // stride + 1 for side, k in zip((height, width), kernel.shape, strict=True)]
+    matrix = np.zeros((*places, height, width))
+    for row, column, down, right in np.ndindex(*places, *kernel.shape):
+        y, x = row * stride - padding + down, column * stride - padding + right
+        if y < height and x < width:
+            matrix[row, column, y, x] += kernel[down, right]
+    return matrix.reshape(-1, height * width)
+
+
+@wrong("12.4", rejected_by=STRIDE)
+def leaves_out_rows_of_the_matrix(height, width, kernel, stride=1, padding=0):
+    return flat(matrix_4d(height, width, kernel, (1, 1), padding))[::stride]
+
+
 # 12.5 transposed convolution
 
 SIZE = "size: from the first pixel of the first copy to the last of the last"
@@ -379,6 +418,16 @@ def averages_overlaps(images, kernels, stride=1):
     )
 
 
+def keeps_the_type_of_the_images(images, kernels, stride=1):
+    return conv2d_transpose(images, kernels, stride).astype(images.dtype)
+
+
+def size_without_padding(size, kernel, stride, padding):
+    return (size - 1) * stride + kernel
+
+
+add_wrong("12.5", COPIES, (transposed_size, keeps_the_type_of_the_images), "keeps_the_type_of_the_images")
+add_wrong("12.5", SIZE_PADDED, (size_without_padding, conv2d_transpose), "size_without_padding")
 for answer in (size_times_stride, one_step_too_many, size_of_the_way_down):
     add_wrong("12.5", SIZE, (answer, conv2d_transpose), answer.__name__)
 for answer in (adds_the_padding, pads_on_one_side):
@@ -457,6 +506,20 @@ def averages_the_noise_to_signal(images, psf, noise_to_signal):
 def filters_the_first_alone(images, psf, noise_to_signal):
     transfer = transfer_of(psf)
     return filtered(images[:1], np.conj(transfer) / (abs(transfer) ** 2 + noise_to_signal))
+
+
+@wrong("12.6", rejected_by=LIBRARY)
+def divides_the_psf_by_its_sum(images, psf, noise_to_signal):
+    transfer = transfer_of(psf / psf.sum())
+    return filtered(images, np.conj(transfer) / (abs(transfer) ** 2 + noise_to_signal))
+
+
+@wrong("12.6", rejected_by=WAVES)
+def shifts_the_ratio(images, psf, noise_to_signal):
+    transfer = transfer_of(psf)
+    if np.ndim(noise_to_signal):
+        noise_to_signal = np.fft.ifftshift(noise_to_signal)
+    return filtered(images, np.conj(transfer) / (abs(transfer) ** 2 + noise_to_signal))
 
 
 # 12.7 the encoder–decoder
@@ -539,6 +602,29 @@ def forgets_the_model(filters, bands=1):
     network(filters, bands)
 
 
+@wrong("12.7", rejected_by=LAYERS)
+def turns_the_list_of_the_caller_round(filters, bands=1):
+    inputs = x = keras.Input((None, None, bands))
+    for n in filters:
+        x = layers.Conv2D(n, 4, strides=2, padding="same", activation="relu")(x)
+    x = layers.Conv2D(filters[-1], 3, padding="same", activation="relu")(x)
+    filters.reverse()
+    for n in filters:
+        x = layers.Conv2DTranspose(n, 4, strides=2, padding="same", activation="relu")(x)
+    return keras.Model(inputs, layers.Conv2D(bands, 3, padding="same")(x))
+
+
+@wrong("12.7", rejected_by=ACTIVATIONS)
+def pools_on_the_way_down(filters, bands=1):
+    inputs = x = keras.Input((None, None, bands))
+    for n in filters:
+        x = layers.MaxPooling2D()(layers.Conv2D(n, 4, padding="same", activation="relu")(x))
+    x = layers.Conv2D(filters[-1], 3, padding="same", activation="relu")(x)
+    for n in reversed(filters):
+        x = layers.Conv2DTranspose(n, 4, strides=2, padding="same", activation="relu")(x)
+    return keras.Model(inputs, layers.Conv2D(bands, 3, padding="same")(x))
+
+
 # 12.8 the power spectrum
 
 WAVE = "one wave has its power in its own bin"
@@ -546,6 +632,7 @@ NOISE = "the power of noise is σ² times the area of a pixel, at every k"
 DIRECTIONS = "the mean over all directions, also of maps with an odd side"
 MAPS = "the mean of the powers of all maps"
 UNITS = "units: pixels of other sides"
+ON_EDGES = "a bin has its lower edge, not its upper one, and k = 0 is a wave as others are"
 
 
 def spectrum(maps, pixel, edges, *, power=None, k=None, reduce=np.mean):
@@ -605,6 +692,36 @@ def shifts_the_power_and_not_the_wavenumbers(maps, pixel, edges):
     return spectrum(maps, pixel, edges, power=power * pixel**2 / maps.shape[-1] ** 2)
 
 
+@wrong("12.8", rejected_by=ON_EDGES)
+def puts_the_upper_edge_into_the_bin(maps, pixel, edges):
+    return spectrum(maps, pixel, np.nextafter(edges, np.inf))
+
+
+@wrong("12.8", rejected_by=ON_EDGES)
+def puts_both_edges_into_the_bin(maps, pixel, edges):
+    above = np.nextafter(edges, np.inf)
+    return np.array([spectrum(maps, pixel, pair)[0] for pair in zip(edges[:-1], above[1:], strict=True)])
+
+
+@wrong("12.8", rejected_by=ON_EDGES)
+def takes_a_histogram(maps, pixel, edges):
+    return spectrum(maps, pixel, [*edges[:-1], np.nextafter(edges[-1], np.inf)])
+
+
+@wrong("12.8", rejected_by=ON_EDGES)
+def takes_the_mean_away(maps, pixel, edges):
+    return spectrum(maps - maps.mean(axis=(1, 2), keepdims=True), pixel, edges)
+
+
+@wrong("12.8", rejected_by=DIRECTIONS)
+def takes_half_of_the_waves(maps, pixel, edges):
+    side = maps.shape[-1]
+    power = np.mean(np.abs(np.fft.rfft2(maps)) ** 2, axis=0) * pixel**2 / side**2
+    k, half = 2 * np.pi * np.fft.fftfreq(side, pixel), 2 * np.pi * np.fft.rfftfreq(side, pixel)
+    length = np.hypot(k[:, None], half[None, :])
+    return np.array([power[(length >= a) & (length < b)].mean() for a, b in pairwise(edges)])
+
+
 # 12.9 periodic edges
 
 ONE = "before the first row and column stands the last, and the other way round"
@@ -662,3 +779,11 @@ def continues_by_one_pixel_only(x, margin):
     x = periodic_pad(x, 1)
     more = margin - 1
     return keras.ops.pad(x, ((0, 0), (more, more), (more, more), (0, 0)))
+
+
+@wrong("12.9", rejected_by=WIDE)
+def repeats_the_outermost_row(x, margin):
+    for _ in range(margin):
+        x = keras.ops.concatenate([x[:, -1:], x, x[:, :1]], axis=1)
+        x = keras.ops.concatenate([x[:, :, -1:], x, x[:, :, :1]], axis=2)
+    return x

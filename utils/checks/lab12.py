@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import scipy.ndimage
 import scipy.signal
+import scipy.special
 import scipy.stats
 import skimage
 
@@ -85,7 +86,7 @@ class Unpooling(Exercise):
     def _compare(self, cases, observed, which, name):
         images, size = cases[name]["images"], cases[name]["size"]
         copies = np.kron(images, np.ones((1, size, size, 1)))
-        nails = np.kron(images, _corner(size, 0, 0))
+        nails = np.kron(images, _corner(size, 0, 0)) + 0.0  # no -0
         want = copies if which == "unpool" else nails
         mistakes = {
             "The rows and columns are tiled: whole images side by side. Each pixel has to be repeated, np.repeat.": (
@@ -104,6 +105,12 @@ class Unpooling(Exercise):
             "This is unpooling by copy: three of four pixels have to be 0.": copies if which != "unpool" else None,
             "The value stands in the lower right of its square, not in the upper left.": np.kron(
                 images, _corner(size, size - 1, size - 1)
+            ),
+            "The value stands in the upper right of its square, not in the upper left.": np.kron(
+                images, _corner(size, 0, size - 1)
+            ),
+            "The value stands in the lower left of its square, not in the upper left.": np.kron(
+                images, _corner(size, size - 1, 0)
             ),
             "The value stands in the middle of its square, not in the upper left.": np.kron(
                 images, _corner(size, size // 2, size // 2)
@@ -218,11 +225,17 @@ class Switches(Exercise):
 
         return max_pool_with_switches, max_unpool
 
-    def _pair(self, observed, name):
+    def _pair(self, cases, observed, name):
         got = observed[name]
         expect.true(
             isinstance(got, list) and len(got) == 2,
             f"{name}: expected two arrays, pooled and switches, got {expect.show(got)}.",
+        )
+        squares = _squares(cases[name]["images"], cases[name]["size"])
+        exchanged = squares.argmax(axis=-1), squares.max(axis=-1)
+        expect.true(
+            not all(np.shape(a) == b.shape and np.allclose(a, b) for a, b in zip(got, exchanged, strict=True)),
+            f"{name}: the two are exchanged: pooled comes first, then the switches.",
         )
         return got
 
@@ -236,6 +249,9 @@ class Switches(Exercise):
             mistakes = {
                 "This is the mean of each square.": squares.mean(axis=-1),
                 "This is the smallest of each square.": squares.min(axis=-1),
+                "This is the largest absolute value: the largest number is asked for.": np.take_along_axis(
+                    squares, abs(squares).argmax(axis=-1)[..., None], axis=-1
+                )[..., 0],
                 "Negative maxima have become 0: do not begin with zeros.": np.maximum(squares.max(axis=-1), 0),
                 "This is the upper left pixel of each square.": squares[..., 0],
                 "A reshape alone takes size² pixels of the same row: bring rows and columns of a square together with "
@@ -244,9 +260,12 @@ class Switches(Exercise):
                     squares.max(axis=(-2, -1))[..., None], squares.shape[:-1]
                 ),
             }
-            expect.close(self._pair(observed, name)[0], squares.max(axis=-1), f"{name}, pooled", mistakes=mistakes)
+            expect.close(
+                self._pair(cases, observed, name)[0], squares.max(axis=-1), f"{name}, pooled", mistakes=mistakes
+            )
 
     def _switches(self, cases, observed, name):
+        got = np.asarray(self._pair(cases, observed, name)[1])
         images, size = cases[name]["images"], cases[name]["size"]
         squares = _squares(images, size)
         want = squares.argmax(axis=-1)
@@ -261,11 +280,17 @@ class Switches(Exercise):
             "Of equal pixels the last one was taken: the first one counts.": (
                 size**2 - 1 - squares[..., ::-1].argmax(axis=-1)
             ),
-            "This is the place of the smallest pixel.": squares.argmin(axis=-1),
-            "This is the row inside the square alone: row · size + column.": row,
-            "This is the column inside the square alone: row · size + column.": column,
         }
-        expect.close(self._pair(observed, name)[1], want, f"{name}, switches", mistakes=mistakes)
+        if name != "pool, ties":  # there, these may be the same
+            mistakes["This is the row inside the square alone: row · size + column."] = row
+            mistakes["This is the column inside the square alone: row · size + column."] = column
+            mistakes["This is the place of the smallest pixel."] = squares.argmin(axis=-1)
+            mistakes["This is the place of the largest absolute value."] = abs(squares).argmax(axis=-1)
+        expect.close(got, want, f"{name}, switches", mistakes=mistakes)
+        expect.true(
+            got.dtype.kind in "iu",
+            f"{name}, switches: expected whole numbers (int), got {got.dtype}. They are places: .astype(int).",
+        )
 
     @subtest("switches: the place of the maximum in its square, row by row")
     def places(self, cases, observed):
@@ -278,7 +303,7 @@ class Switches(Exercise):
 
     @subtest("unpooling: each value where its switch says, 0 elsewhere")
     def unpooled(self, cases, observed):
-        for name in ("unpool, one square", "unpool, non-square", "unpool, size 3", "unpool, three channels"):
+        for name in ("unpool, non-square", "unpool, size 3", "unpool, one square", "unpool, three channels"):
             pooled, switches, size = cases[name].values()
             n, rows, columns, channels = pooled.shape
             expect.shape(observed[name], (n, rows * size, columns * size, channels), name)
@@ -293,6 +318,20 @@ class Switches(Exercise):
                 "size.": np.eye(size**2)[column * size + row] * pooled[..., None],
                 "Negative values are lost.": one_hot * np.maximum(pooled, 0)[..., None],
                 "There are ones where the values should stand.": one_hot,
+                "Each value stands one place too early: switches count from 0.": np.roll(one_hot, -1, axis=-1)
+                * pooled[..., None],
+                "Each value stands one place too early: switches count from 0, not from 1.": np.concatenate(
+                    [one_hot[..., 1:], 0 * one_hot[..., :1]], axis=-1
+                )
+                * pooled[..., None],
+                "The first channel's switches were used for all channels.": np.eye(size**2)[
+                    np.broadcast_to(switches[..., :1], switches.shape)
+                ]
+                * pooled[..., None],
+                "The first image's switches were used for all images.": np.eye(size**2)[
+                    np.broadcast_to(switches[:1], switches.shape)
+                ]
+                * pooled[..., None],
                 "The reshape alone lays the size² pixels of a square side by side: bring rows and columns of the image "
                 "together with transpose first.": _squares(
                     np.moveaxis(one_hot * pooled[..., None], -1, 3).reshape(n, rows * size, columns * size, channels),
@@ -301,7 +340,7 @@ class Switches(Exercise):
             }
             expect.close(
                 _squares(np.asarray(observed[name]), size),
-                one_hot * pooled[..., None],
+                one_hot * pooled[..., None] + 0.0,  # no -0
                 f"{name}, square by square",
                 mistakes=mistakes,
             )
@@ -374,8 +413,21 @@ class Interpolation(Exercise):
             "The last − ½ is missing.": weights(np.clip((new + 0.5) / size, 0, n - 1)),
             "This copies the nearest pixel: take a weighted mean of two.": np.eye(n).repeat(size, axis=0),
             "The weights are exchanged: a gets (a + 1 − x), its neighbour (x − a).": _exchanged(middle, n),
+            "Places outside go round to the other side: they take the pixel of their own edge.": _neighbours(
+                middle, n, np.floor(middle).astype(int), lambda pixel: pixel % n
+            ),
+            "Places outside are extrapolated, with a weight below 0: clip x to the range from 0 to n − 1 first.": (
+                _neighbours(middle, n, np.clip(np.floor(middle), 0, max(n - 2, 0)).astype(int))
+            ),
+            "Places outside are extrapolated: int() of a number below 0 rounds up. Clip x to the range from 0 to n − 1 "
+            "first.": _neighbours(middle, n, middle.astype(int)),
+            "The weights are cut off to whole numbers: an array of float is needed.": np.trunc(want),
+            "Each row is divided by size, but its weights add up to 1 already.": want / size,
         }
-        if np.allclose(got, weights(middle)) and not np.allclose(want, weights(middle)):
+        got = np.asarray(got)[rows]
+        mistakes = {sentence: wrong[rows] for sentence, wrong in mistakes.items()}
+        want, lost = want[rows], weights(middle)[rows]
+        if np.allclose(got, lost) and not np.allclose(want, lost):
             raise expect.NotYet(
                 f"{name}: the rows at the edges do not add up to 1: a place before the first pixel takes that pixel, "
                 "with a weight of 1."
@@ -383,7 +435,7 @@ class Interpolation(Exercise):
         for sentence, wrong in mistakes.items():
             if np.shape(wrong) == np.shape(got) and np.allclose(got, wrong) and not np.allclose(wrong, want):
                 raise expect.NotYet(f"{name}: these are not the weights. {sentence}")
-        expect.close(np.asarray(got)[rows], want[rows], f"{name}, new pixels {rows.start or 0} to …")
+        expect.close(got, want, f"{name}, new pixels {rows.start or 0} to …")
 
     @subtest("a row for each new pixel, a column for each old one, and each row adds up to 1")
     def rows(self, cases, observed):
@@ -397,6 +449,7 @@ class Interpolation(Exercise):
                 f"{name}, sum of each row",
                 mistakes={
                     "Every sum is size: these are not means.": np.full(n * size, float(size)),
+                    "Every sum is 1 / size: the weights add up to 1 without a division.": np.full(n * size, 1 / size),
                     "A place before the first pixel, or behind the last, takes that pixel with a weight of 1.": np.clip(
                         1 - np.abs(_outside(n, size)), 0, 1
                     ),
@@ -429,6 +482,16 @@ def _outside(n, size):
     """How far the middle of each new pixel lies outside of the middles of the old ones."""
     places = (np.arange(n * size) + 0.5) / size - 0.5
     return places - np.clip(places, 0, n - 1)
+
+
+def _neighbours(places, n, left, moved=None):
+    """Weights a + 1 − x and x − a of the pixels a (left) and a + 1; those outside are moved, or clipped."""
+    moved = moved or (lambda pixel: np.clip(pixel, 0, n - 1))
+    matrix = np.zeros((len(places), n))
+    rows = np.arange(len(places))
+    np.add.at(matrix, (rows, moved(left)), left + 1 - places)
+    np.add.at(matrix, (rows, moved(left + 1)), places - left)
+    return matrix
 
 
 def _exchanged(places, n):
@@ -465,12 +528,12 @@ class Matrix(Exercise):
 
         return {
             "one row": {"height": 1, "width": 4, "kernel": np.array([[7.0, 8]])},
-            "plain": case(5, 5, (3, 3)),
+            "plain": case(5, 6, (3, 3)),
             "non-square": case(4, 7, (2, 3)),
-            "whole numbers": {"height": 4, "width": 3, "kernel": rng.integers(1, 9, size=(2, 2))},
+            "whole numbers": {"height": 4, "width": 3, "kernel": rng.permutation(9)[:4].reshape(2, 2) + 1},
             "stride 2": case(7, 9, (3, 3), stride=2),
             "stride 3, not even": case(9, 8, (2, 3), stride=3),
-            "padding 1": case(4, 5, (3, 3), padding=1),
+            "padding 1": case(4, 5, (3, 2), padding=1),
             "padding 2": case(5, 4, (4, 3), padding=2),
             "stride 2, padding 1": case(6, 8, (3, 4), stride=2, padding=1),
         }
@@ -500,6 +563,28 @@ class Matrix(Exercise):
             "It is transposed: a row for each output, a column for each pixel.": want.T,
             "The kernel is turned round: here it stays as it is.": matrix(kernel=kernel[::-1, ::-1]),
             "The outputs are numbered column by column: row by row, as the pixels are.": by_columns,
+            "The pixels are numbered column by column: row by row.": want.reshape(-1, height, width)
+            .transpose(0, 2, 1)
+            .reshape(want.shape),
+            "Outputs and pixels are numbered column by column: row by row.": by_columns.reshape(-1, height, width)
+            .transpose(0, 2, 1)
+            .reshape(want.shape),
+            "Height and width are exchanged.": _matrix_of(
+                lambda image: _correlated(image, kernel, stride, padding), width, height
+            )
+            if kernel.shape[0] <= width + 2 * padding and kernel.shape[1] <= height + 2 * padding
+            else np.full(1, np.nan),
+            "The kernel is upside down.": matrix(kernel=kernel[::-1]),
+            "The kernel is mirrored, left for right.": matrix(kernel=kernel[:, ::-1]),
+            "Where the kernel hangs over the upper or left edge it comes back on the other side: a negative index "
+            "counts from the end.": _hanging_over(case, places, below=False),
+            "Where the kernel hangs over an edge it comes back on the other side: zeros are there.": _hanging_over(
+                case, places, below=True
+            ),
+            "The weights are cut off to whole numbers: an array of float is needed.": np.trunc(want),
+            "Every stride-th row of the matrix was taken: leave out rows of outputs, and outputs in each row.": plain[
+                ::stride
+            ],
             "The padded zeros have columns of their own: cut them away.": padded,
             "The stride is not used.": plain,
             "The stride is used downwards alone.": plain.reshape(*grid, -1)[::stride].reshape(-1, height * width),
@@ -511,7 +596,13 @@ class Matrix(Exercise):
         if kernel.shape[0] == kernel.shape[1]:
             mistakes["The kernel is transposed."] = matrix(kernel=kernel.T)
         got = observed[name]
-        shapes = {"The matrix still has four axes: reshape it to (outputs, pixels).": (*places, height, width)}
+        shapes = {
+            sentence: wrong.shape
+            for sentence, wrong in mistakes.items()
+            if wrong.shape == np.shape(got) != want.shape and np.allclose(got, wrong)
+        }
+        shapes["The matrix still has four axes: reshape it to (outputs, pixels)."] = (*places, height, width)
+        shapes["The matrix still has three axes: reshape it to (outputs, pixels)."] = (len(want), height, width)
         for sentence, wrong in mistakes.items():
             shapes.setdefault(sentence, wrong.shape) if wrong.shape not in (want.shape, *shapes.values()) else None
         expect.shape(got, want.shape, name, mistakes=shapes)
@@ -540,6 +631,18 @@ class Matrix(Exercise):
     def padding(self, cases, observed):
         for name in ("padding 1", "padding 2", "stride 2, padding 1"):
             self._compare(cases, observed, name)
+
+
+def _hanging_over(case, places, below):
+    """The matrix where what hangs over the edges comes back on the other side, below and on the right only if asked."""
+    height, width, stride, padding = (case[key] for key in ("height", "width", "stride", "padding"))
+    matrix = np.zeros((*places, height, width))
+    for row, column in np.ndindex(places):
+        for (down, right), weight in np.ndenumerate(case["kernel"]):
+            y, x = row * stride - padding + down, column * stride - padding + right
+            if below or (y < height and x < width):
+                matrix[row, column, y % height, x % width] += weight
+    return matrix.reshape(-1, height * width)
 
 
 def _correlated(image, kernel, stride, padding):
@@ -585,7 +688,7 @@ class Transposed(Exercise):
             return {"size": size, "kernel": kernel, "stride": stride, "padding": padding}
 
         sizes = [size(4, 3, 2, 0), size(7, 4, 2, 0), size(1, 5, 3, 0), size(5, 2, 2, 0), size(8, 3, 1, 0)]
-        sizes += [size(4, 4, 2, 1), size(6, 3, 1, 1), size(9, 5, 3, 2)]
+        sizes += [size(9, 5, 3, 2), size(4, 4, 2, 1), size(6, 3, 1, 1)]
         drawn = rng.integers([3, 2, 0], [30, 5, 3], size=(2, 3))
         sizes += [size(int(n), int(2 * p + s + 1), int(s), int(p)) for n, s, p in drawn]
         row = {"images": np.array([[[[1.0], [2.0]]]]), "kernels": np.array([10.0, 20, 30]).reshape(1, 3, 1, 1)}
@@ -595,6 +698,11 @@ class Transposed(Exercise):
             "kernel 3, stride 2": case(1, 4, 5, (3, 3), 1, 1, 2),
             "kernel 3, stride 1": case(2, 4, 3, (3, 3), 1, 1, 1),
             "kernel 5 × 2, stride 2": case(1, 3, 4, (5, 2), 1, 1, 2),
+            "whole-number images": {
+                "images": rng.integers(1, 9, size=(1, 3, 4, 1)),
+                "kernels": rng.normal(size=(3, 2, 1, 1)),
+                "stride": 2,
+            },
             "two channels of three": case(2, 4, 3, (3, 4), 2, 3, 2),
             "as many out as in": case(1, 3, 5, (4, 3), 3, 3, 3),
         }
@@ -628,6 +736,8 @@ class Transposed(Exercise):
                 "The padding takes away from the result: − 2 · padding.": (size - 1) * stride + kernel + 2 * padding,
                 "The padding is on both sides: − 2 · padding.": (size - 1) * stride + kernel - padding,
                 "The padding is forgotten.": (size - 1) * stride + kernel,
+                "The last copy is as long as the kernel, not one pixel.": (size - 1) * stride + 1 - 2 * padding,
+                "The stride is not used.": size - 1 + kernel - 2 * padding,
                 "That is the size after a convolution, not after its transpose.": (
                     (size + 2 * padding - kernel) // stride + 1
                 ),
@@ -663,6 +773,22 @@ class Transposed(Exercise):
                 images, kernels[::-1, ::-1], stride
             ),
         }
+        if images.shape[-1] > 1:
+            mistakes["The channels of the images are averaged: they add up."] = want / images.shape[-1]
+            mistakes["Only the first channel of the images is used."] = _by_keras(
+                images[..., :1], kernels[..., :1], stride
+            )
+        if len(images) > 1:
+            mistakes["The images are added up: each for itself."] = np.broadcast_to(
+                want.sum(axis=0, keepdims=True), want.shape
+            )
+        if images.dtype.kind in "iu":
+            cut = np.zeros(want.shape)
+            for row, column in np.ndindex(height, width):
+                top, left = row * stride, column * stride
+                copy = np.trunc(np.einsum("nc,abfc->nabf", images[:, row, column], kernels))
+                cut[:, top : top + len(kernels), left : left + kernels.shape[1]] += copy
+            mistakes["The result is cut off to whole numbers: begin with zeros of float."] = cut
         often = _by_keras(np.ones_like(images), np.ones_like(kernels) / images.shape[-1], stride)
         mistakes["Where copies overlap you took their mean: they add up."] = want / np.maximum(often, 1)
         if kernels.shape[0] == kernels.shape[1]:
@@ -685,6 +811,13 @@ class Transposed(Exercise):
                 width + kernels.shape[1] - 1,
                 want.shape[-1],
             ),
+            "The kernel's rows lie on the result's columns.": (
+                len(images),
+                (height - 1) * stride + kernels.shape[1],
+                (width - 1) * stride + kernels.shape[0],
+                want.shape[-1],
+            ),
+            "Only one image came back.": (1, *want.shape[1:]),
             "That is size · stride: the last copy reaches further.": (
                 len(images),
                 height * stride,
@@ -699,6 +832,7 @@ class Transposed(Exercise):
     def copies(self, cases, observed):
         for name in ("one row", "side by side", "kernel 3, stride 2", "kernel 3, stride 1", "kernel 5 × 2, stride 2"):
             self._compare(cases, observed, name)
+        self._compare(cases, observed, "whole-number images")
 
     @subtest("channels: as Keras has them")
     def channels(self, cases, observed):
@@ -751,12 +885,14 @@ class Wiener(Exercise):
 
         star = np.zeros((6, 8))
         star[3, 4] = 1
+        lossy = case(1, 4, 6, ratio=0.2)
         k = np.hypot(np.fft.fftfreq(6)[:, None], np.fft.fftfreq(7))
         return {
             "star": {"images": rng.normal(size=(2, 6, 8)), "psf": star, "noise_to_signal": 1.0},
             "even sides": case(1, 6, 8, ratio=0.3),
             "odd sides": case(1, 7, 9, ratio=0.1),
             "four images": case(4, 5, 6, ratio=0.5),
+            "a PSF that loses light": lossy | {"psf": 0.6 * lossy["psf"]},
             "N/S of each wave": case(2, 6, 7, ratio=0.05 + 3 * k**2),
         }
 
@@ -795,9 +931,39 @@ class Wiener(Exercise):
             "The denominator has H², not |H|²: abs first.": back(np.conj(transfer) / (transfer**2 + ratio)),
             "N / S stands in the numerator, or its inverse was used.": back(np.conj(transfer) / (power + 1 / ratio)),
             "N / S differs from wave to wave: this takes its mean.": back(np.conj(transfer) / (power + np.mean(ratio))),
+            "N / S stands beside H, not beside |H|²: this is 1 / (H + N / S).": back(1 / (transfer + ratio)),
+            "N / S was squared.": back(np.conj(transfer) / (power + np.square(ratio))),
+            "N / S is given in the order of np.fft.fft2: it needs no shift.": back(
+                np.conj(transfer) / (power + (ratio if constant else np.fft.ifftshift(ratio)))
+            ),
+            "N / S is given in the order of np.fft.fft2: it needs no shift, nor fftshift.": back(
+                np.conj(transfer) / (power + (ratio if constant else np.fft.fftshift(ratio)))
+            ),
+            "The numerator is |H|: it is the conjugate, H*.": back(abs(transfer) / (power + ratio)),
+            "The denominator is 1 + N / S, without |H|².": back(np.conj(transfer) / (1 + ratio)),
+            "N / S multiplies |H|² here: |H|² + N / S.": back(np.conj(transfer) / (power * ratio + 1)),
+            "This blurs once more: divide, do not multiply.": back(transfer),
+            "The transform of the PSF was shifted: shift the PSF itself, before np.fft.fft2.": back(
+                np.conj(np.fft.ifftshift(unshifted)) / (power + ratio)
+            ),
+            "The PSF was shifted along its rows or its columns alone: both.": back(
+                np.conj(np.fft.fft2(np.fft.ifftshift(psf, axes=0))) / (power + ratio)
+            ),
+            "The PSF was shifted along one axis alone: both.": back(
+                np.conj(np.fft.fft2(np.fft.ifftshift(psf, axes=1))) / (power + ratio)
+            ),
+            "The transform runs along axes 0 and 1: axis 0 counts the images, use the last two.": np.fft.ifft2(
+                np.fft.fft2(images, axes=(0, 1)) * np.conj(transfer) / (power + ratio), axes=(0, 1)
+            ).real,
+            "Every image is the first one.": np.broadcast_to(want[:1], want.shape),
+            "The PSF was divided by its sum: take it as it is.": back(
+                np.conj(transfer) * psf.sum() / (power + ratio * psf.sum() ** 2)
+            ),
+            "Negative pixels have become 0: leave them.": np.maximum(want, 0),
             "The product is not transformed back.": (seen * np.conj(transfer) / (power + ratio)).real,
             "This is the absolute value: take the real part.": abs(want),
         }
+        mistakes = {s: wrong for s, wrong in mistakes.items() if not np.allclose(wrong, want, rtol=1e-5, atol=1e-8)}
         expect.close(got, want, name, rtol=1e-5, atol=1e-8, mistakes=mistakes)
 
     @subtest("without a blur, and with as much noise as signal, every image is halved")
@@ -807,11 +973,15 @@ class Wiener(Exercise):
         expect.true(not np.iscomplexobj(observed[name]), "star: the result is complex: return its real part.")
         mistakes["The image has moved: np.fft.ifftshift(psf)."] = np.roll(images, (-3, -4), axis=(1, 2)) / 2
         mistakes["The image has moved: np.fft.ifftshift(psf) "] = np.roll(images, (3, 4), axis=(1, 2)) / 2
+        mistakes["This is the absolute value: take the real part."] = abs(images) / 2
+        mistakes["Negative pixels have become 0: leave them."] = np.maximum(images, 0) / 2
+        mistakes["Every image is the first one."] = np.broadcast_to(images[:1], images.shape) / 2
         expect.close(observed[name], images / 2, name, mistakes=mistakes)
 
     @subtest("a PSF without any symmetry, as the library has it")
     def library(self, cases, observed):
         self._compare(cases, observed, "even sides")
+        self._compare(cases, observed, "a PSF that loses light")
 
     @subtest("odd sides, too, leave the image in its place")
     def odd(self, cases, observed):
@@ -909,11 +1079,14 @@ class EncoderDecoder(Exercise):
             n, height, width, bands = want
             expect.true(
                 np.size(observed[name]["output"]) > 0,
-                f"{name}: the model does not take images of {height} × {width} pixels and {bands} channels.",
+                f"{name}: the model does not take images of {height} × {width} pixels and {bands} channels. Are height "
+                'and width left open, and has every layer padding="same"?',
             )
             mistakes = {
                 "It is half as large: are there as many steps up as down?": (n, height // 2, width // 2, bands),
                 "It is twice as large: are there as many steps up as down?": (n, height * 2, width * 2, bands),
+                'The last layer cuts off the border: padding="same".': (n, height - 2, width - 2, bands),
+                "There is always one channel: the last layer has `bands` filters.": (n, height, width, 1),
             }
             expect.shape(observed[name]["output"], want, f"{name}, output", mistakes=mistakes)
 
@@ -937,12 +1110,26 @@ class EncoderDecoder(Exercise):
                 kinds == ["Conv2D"] * (n + 1) + ["Conv2DTranspose"] * n + ["Conv2D"],
                 f"{name}: first mend the layers: {n} Conv2D, one at the bottleneck, {n} Conv2DTranspose, one last.",
             )
+            expect.equal(
+                got["strides"],
+                [2] * n + [1] + [2] * n + [1],
+                f"{name}, strides of the layers with weights",
+                mistakes={
+                    "On the way down the convolutions halve: strides=2, and no pooling.": [1] * (n + 1) + [2] * n + [1]
+                },
+            )
+            expect.true(
+                np.size(got["output"]) > 0, f"{name}: the model does not take the images: first mend its input."
+            )
             relu = [True] * (2 * n + 1) + [False]
             want = _forward(case["images"], got["weights"], kinds, n, relu)
             mistakes = {
                 "There is a ReLU at the end: noise and sky go below 0, the last layer has no activation.": np.maximum(
                     want, 0
                 ),
+                "There is a sigmoid at the end: the last layer has no activation.": scipy.special.expit(want),
+                "There is a tanh at the end: the last layer has no activation.": np.tanh(want),
+                "The image is added at the end: that is for later.": want + case["images"],
                 "No layer has an activation: all but the last need ReLU.": _forward(
                     case["images"], got["weights"], kinds, n, [False] * (2 * n + 2)
                 ),
@@ -974,7 +1161,10 @@ def _kernel_shapes(filters, bands, upwards=None):
 
 def _look_at_network(answer, case):
     """What the network is made of, and what it makes of images once its weights are random: plain data."""
-    model = answer(list(case["filters"]), case["bands"])
+    filters = list(case["filters"])
+    model = answer(filters, case["bands"])
+    if filters != list(case["filters"]):
+        raise ValueError("the list `filters` was changed in place: it is the caller's. filters[::-1] makes a new one.")
     if model is None:
         raise TypeError("the function returned None: does it end with `return keras.Model(inputs, outputs)`?")
     if not isinstance(model, keras.Model):
@@ -984,7 +1174,7 @@ def _look_at_network(answer, case):
         shape = tuple(variable.shape)
         variable.assign(rng.normal(0, 1.0 if len(shape) < 2 else np.sqrt(8 / np.prod(shape)), size=shape))
     fits = all(side in (None, there) for side, there in zip(model.input_shape, case["images"].shape, strict=True))
-    with_weights = [layer for layer in model.layers if layer.weights]
+    with_weights = [layer for layer in _all_layers(model) if layer.weights]
     known = [layer for layer in with_weights if type(layer).__name__ in ("Conv2D", "Conv2DTranspose")]
     return {
         "kernels": [[type(layer).__name__, *(int(n) for n in layer.kernel.shape)] for layer in known],
@@ -992,8 +1182,23 @@ def _look_at_network(answer, case):
         "weights": [[keras.ops.convert_to_numpy(w) for w in layer.weights] for layer in known],
         "input": list(model.input_shape),
         "count": int(model.count_params()),
-        "output": model(case["images"], training=False) if fits else np.zeros(0),
+        "strides": [int(layer.strides[0]) for layer in known],
+        "output": _output(model, case["images"]) if fits else np.zeros(0),
     }
+
+
+def _all_layers(model):
+    """The layers of a model, those of models inside it in their place."""
+    for layer in model.layers:
+        yield from _all_layers(layer) if isinstance(layer, keras.Model) else [layer]
+
+
+def _output(model, images):
+    """What the model makes of the images; nothing where it cannot, e.g. when a kernel is larger than what is left."""
+    try:
+        return keras.ops.convert_to_numpy(model(images, training=False))
+    except Exception:
+        return np.zeros(0)
 
 
 def _forward(images, weights, kinds, steps, relu):
@@ -1039,13 +1244,19 @@ class PowerSpectrum(Exercise):
         x = np.arange(16)
         wave = np.cos(2 * np.pi * 3 * x / 16 + 1.0)[None, :, None] * np.ones(16)
         return {
-            "noise": case(3 * rng.normal(size=(80, 16, 16)), 0.5, 4),
+            "noise": case(3 * rng.normal(size=(80, 18, 18)), 0.5, 4),
             "one wave": case(wave, 1.0, 4),
             "a map": case(smooth(1, 20), 1.0, 5),
             "five maps": case(smooth(5, 12), 1.0, 3),
             "odd side": case(smooth(2, 15), 1.0, 4),
-            "pixels of 0.25": case(smooth(2, 16), 0.25, 5),
+            "pixels of 0.3": case(smooth(2, 16), 0.3, 5),
             "pixels of 3": case(smooth(3, 14), 3.0, 3),
+            # here waves lie on the edges, to the last digit: side and pixel are powers of 2
+            "waves on the edges": {
+                "maps": smooth(3, 8) + 0.7,
+                "pixel": 0.25,
+                "edges": 2 * np.pi * np.array([0, 2, 3, 4]) / 2,
+            },
         }
 
     def reference(self):
@@ -1062,10 +1273,56 @@ class PowerSpectrum(Exercise):
         want = np.where(abs(want) < 1e-12, 0, want)
         transform = np.fft.fft2(maps)
         scale = pixel**2 / side**2
+        k = 2 * np.pi * np.fft.fftfreq(side, pixel)
+        down, right = abs(k)[:, None], abs(k)[None, :]
+        lengths = np.hypot(down, right)
+
+        def means(chosen_by, values=power):
+            return np.array([np.mean(values[chosen]) if (chosen := chosen_by(*ab)).any() else np.nan for ab in bins])
+
+        bins = list(pairwise(edges))
+        half = (slice(None), slice(0, side // 2 + 1))  # what np.fft.rfft2 gives
+        last = means(lambda a, b: (lengths >= a) & ((lengths < b) | (b == edges[-1]) & (lengths == b)))
+        on_the_axis = lengths == right
         mistakes = {
+            "The upper edge belongs to the next bin, the lower edge to this one.": means(
+                lambda a, b: (lengths > a) & (lengths <= b)
+            ),
+            "Both edges are in the bin: the upper one belongs to the next.": means(
+                lambda a, b: (lengths >= a) & (lengths <= b)
+            ),
+            "Neither edge is in the bin: the lower one belongs to it.": means(
+                lambda a, b: (lengths > a) & (lengths < b)
+            ),
+            "The last bin holds its upper edge (np.histogram does that): it does not.": last,
+            "The wave with k = 0 is left out.": means(lambda a, b: (lengths >= a) & (lengths < b) & (lengths > 0)),
+            "The mean of the maps was taken away first: k = 0 has a power, too.": means(
+                lambda a, b: (lengths >= a) & (lengths < b), np.where(lengths == 0, 0, power)
+            ),
+            "np.fft.rfft2 gives each wave and its opposite only once, but both where k = 0 along the columns: "
+            "np.fft.fft2 gives all.": means(lambda a, b: ((lengths >= a) & (lengths < b))[half], power[half]),
+            "This is the median: take the mean.": _binned(power, side, pixel, edges, "median"),
+            "|k| is the root of the sum of squares: this is the sum.": means(
+                lambda a, b: (down + right >= a) & (down + right < b)
+            ),
+            "|k| is the root of the sum of squares: this is the larger of the two.": means(
+                lambda a, b: (np.maximum(down, right) >= a) & (np.maximum(down, right) < b)
+            ),
+            "This is k², not k.": means(lambda a, b: (lengths**2 >= a) & (lengths**2 < b)),
+            "k is that along one axis alone.": means(lambda a, b: (down + 0 * right >= a) & (down + 0 * right < b)),
+            "k is that along one axis alone, that of the columns.": means(
+                lambda a, b: (right + 0 * down >= a) & (right + 0 * down < b)
+            ),
+            "Only the waves along one axis are counted: all directions.": means(
+                lambda a, b: (lengths >= a) & (lengths < b) & on_the_axis
+            ),
+            "Only the first map is used.": _binned(_wave_powers(maps[:1], pixel), side, pixel, edges),
             "p² / n² is missing.": want / scale,
             "p² is missing.": want / pixel**2,
             "1 / n² is missing.": want * side**2,
+            "p stands in the denominator: p² / n².": want / pixel**4,
+            "p² / n² it is, not p² / n.": want * side,
+            "p² / n² it is, not p / n.": want * side / pixel,
             "You divided by n⁴, or normalised twice: p² / n².": want / side**2,
             "p² it is, not p.": want / pixel,
             "These are moduli, |m̃|: the power is their square.": _binned(
@@ -1093,17 +1350,26 @@ class PowerSpectrum(Exercise):
         ):
             mistakes[sentence] = _binned(power, side, pixel, edges * factor)
         got = observed[name]
-        mistakes = {sentence: wrong for sentence, wrong in mistakes.items() if not np.allclose(wrong, want, rtol=1e-6)}
+        zero = want == 0
+        mistakes = {
+            sentence: wrong
+            for sentence, wrong in mistakes.items()
+            if not np.allclose(wrong, want, rtol=1e-6) and not np.allclose(wrong, 0, atol=1e-12)
+        }
         shapes = {
             "There is one spectrum for each map: take the mean over the maps.": (len(maps), len(want)),
             "That is one number for each edge: bins lie between them.": (len(edges),),
         }
         expect.shape(got, want.shape, name, mistakes=shapes)
         if np.isnan(got).any():
+            known = [s for s, wrong in mistakes.items() if np.allclose(got, wrong, rtol=1e-5, equal_nan=True)]
+            known.append("Does k have its 2π, and did np.fft.fftfreq get the pixel?")
             raise expect.NotYet(
-                f"{name}: {int(np.isnan(got).sum())} of {len(want)} bins are NaN: no wave fell into them. Does k have "
-                "its 2π, and did np.fft.fftfreq get the pixel?"
+                f"{name}: {int(np.isnan(got).sum())} of {len(want)} bins are NaN: no wave fell into them. {known[0]}"
             )
+        late = np.asarray(got)[1:]
+        if not zero.all() and np.allclose(late, want[:-1], rtol=1e-5, atol=1e-12) and not np.allclose(late, want[1:]):
+            raise expect.NotYet(f"{name}: each power stands one bin too late: np.digitize gives 1 for the first bin.")
         expect.close(got, want, name, rtol=1e-5, atol=1e-12, mistakes=mistakes)
 
     @subtest("one wave has its power in its own bin")
@@ -1125,9 +1391,13 @@ class PowerSpectrum(Exercise):
     def maps(self, cases, observed):
         self._compare(cases, observed, "five maps")
 
+    @subtest("a bin has its lower edge, not its upper one, and k = 0 is a wave as others are")
+    def edges(self, cases, observed):
+        self._compare(cases, observed, "waves on the edges")
+
     @subtest("units: pixels of other sides")
     def units(self, cases, observed):
-        for name in ("pixels of 0.25", "pixels of 3"):
+        for name in ("pixels of 0.3", "pixels of 3"):
             self._compare(cases, observed, name)
 
 
@@ -1145,7 +1415,8 @@ def _wave_powers(maps, pixel):
 def _binned(power, side, pixel, edges, statistic="mean"):
     k = 2 * np.pi * np.fft.fftfreq(side, pixel)
     lengths = np.hypot(k[:, None], k[None, :]).ravel()
-    return scipy.stats.binned_statistic(lengths, power.ravel(), statistic, bins=edges).statistic
+    beyond = [*edges, lengths.max() + edges[-1] + 1]  # SciPy counts the last edge in: let that be another one
+    return scipy.stats.binned_statistic(lengths, power.ravel(), statistic, bins=beyond).statistic[:-1]
 
 
 # --- 12.9 -------------------------------------------------------------------------------------------------------------
@@ -1196,7 +1467,7 @@ class PeriodicPadding(Exercise):
         shapes = {
             "Only the rows have been continued.": (len(x), height + 2 * margin, width, x.shape[-1]),
             "Only the columns have been continued.": (len(x), height, width + 2 * margin, x.shape[-1]),
-            "It has grown on one side alone: margin pixels on all four sides.": (
+            "It has grown by margin pixels in all, or by one on each side: margin pixels on each of the four sides.": (
                 len(x),
                 height + margin,
                 width + margin,
@@ -1222,7 +1493,21 @@ class PeriodicPadding(Exercise):
             ),
             "The margin runs backwards: keep the order of its rows and columns.": _backwards(x, margin),
             "The corners are 0: take the columns of what the first step gave, not of x.": corners,
+            "The row of the other edge is repeated: a margin has as many different rows as it is wide.": _repeated(
+                x, margin
+            ),
+            "All of the margin is behind the box: half of it belongs before.": np.pad(
+                x, ((0, 0), (0, 2 * margin), (0, 2 * margin), (0, 0)), mode="wrap"
+            ),
+            "All of the margin is before the box: half of it belongs behind.": np.pad(
+                x, ((0, 0), (2 * margin, 0), (2 * margin, 0), (0, 0)), mode="wrap"
+            ),
+            "The margin begins one row too far inside: the last rows end with the very last.": _too_far_inside(
+                x, margin
+            ),
+            "Opposite corners are exchanged: take the columns of what the first step gave.": _wrong_corners(x, margin),
         }
+        mistakes = {s: wrong for s, wrong in mistakes.items() if wrong.shape == want.shape and (wrong != want).any()}
         if margin == 1:  # mirrored, repeated and exchanged are the same
             mistakes = {
                 "Before the first row stands the first once more: the last belongs there, and behind the last the "
@@ -1262,6 +1547,29 @@ class PeriodicPadding(Exercise):
                 "keras.ops and slices, no NumPy, and no x.shape."
             ) from None
         self._compare(cases, observed, "in a model")
+
+
+def _repeated(x, margin):
+    for axis in (1, 2):
+        first, last = np.take(x, [0] * margin, axis), np.take(x, [-1] * margin, axis)
+        x = np.concatenate([last, x, first], axis)
+    return x
+
+
+def _too_far_inside(x, margin):
+    for axis in (1, 2):
+        side = x.shape[axis]
+        before, behind = np.arange(side - margin - 1, side - 1), np.arange(1, margin + 1)
+        x = np.concatenate([np.take(x, before, axis, mode="wrap"), x, np.take(x, behind, axis, mode="wrap")], axis)
+    return x
+
+
+def _wrong_corners(x, margin):
+    made = np.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="wrap")
+    for rows, same in ((slice(None, margin), slice(None, margin)), (slice(-margin, None), slice(-margin, None))):
+        made[:, rows, :margin] = x[:, same, :margin]
+        made[:, rows, -margin:] = x[:, same, -margin:]
+    return made
 
 
 def _backwards(x, margin):
