@@ -15,14 +15,22 @@ stale is read.
 
 import inspect
 
-from utils.datasets import galaxy10, hubble, morphology, surveys
+from utils.datasets import blends, fields, galaxy10, hsc, hubble, morphology, surveys
 from utils.datasets.cache import cache_folder, cached
 from utils.datasets.network import DownloadError, fetch
-from utils.datasets.splits import SPLITS, Dataset, Split, stream
+from utils.datasets.splits import PARTS, SPLITS, Dataset, Split, stream
 
 __all__ = ["SPLITS", "Dataset", "DownloadError", "Split", "cache_folder", "fetch", "load", "stream"]
 
-_SETS = {"morphology": morphology, "surveys": surveys, "hubble": hubble, "galaxy10": galaxy10}
+_SETS = {
+    "morphology": morphology,
+    "surveys": surveys,
+    "fields": fields,
+    "blends": blends,
+    "hubble": hubble,
+    "hsc": hsc,
+    "galaxy10": galaxy10,
+}
 
 
 def load(name, **options):
@@ -31,7 +39,7 @@ def load(name, **options):
     Parameters
     ----------
     name : str
-        ``morphology``, ``surveys``, ``hubble`` or ``galaxy10``.
+        ``morphology``, ``surveys``, ``fields``, ``blends``, ``hubble``, ``hsc`` or ``galaxy10``.
     **options
         Those of ``describe`` in the module of that name.
 
@@ -52,7 +60,7 @@ def load(name, **options):
     options = _complete(name, module.describe, options)
     about = module.describe(**options)
     arrays = cached(name, module, options)
-    splits = [Split(*(arrays.get(f"{split}_{part}") for part in ("images", "labels", "truth"))) for split in SPLITS]
+    splits = [Split(**{part: arrays.get(f"{split}_{part}") for part in PARTS}) for split in SPLITS]
     return Dataset(*splits, **about)
 
 

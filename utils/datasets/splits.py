@@ -1,5 +1,6 @@
 """What every data set consists of: three splits that share nothing, and streams of random numbers that never meet."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +12,27 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a data set.
+    """One part of a data set. What it does not have is None.
 
     images : (n, size, size, bands) float32
-    labels : (n,) integers into ``class_names``, or None where nobody knows
-    truth : (n,) structured array, one row an image
+    labels : (n,) integers into ``class_names``
+    truth : (n,) structured array, one row an image; of images with many objects one row an object
+    segmentation : (n, size, size) int16, label of the object that owns a pixel, or 0
+    unlabelled : (n, size, size) bool, light of which nobody said what it is
+    masks : (n, size, size, objects) bool, pixels of each object; they may overlap
+    alone : (n, objects, size, size, bands) float16, each object's own light without noise
     """
 
     images: np.ndarray
     labels: np.ndarray | None
     truth: np.ndarray
+    segmentation: np.ndarray | None = None
+    unlabelled: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    alone: np.ndarray | None = None
+
+
+PARTS = tuple(field.name for field in dataclasses.fields(Split))
 
 
 @dataclass(frozen=True)
@@ -55,3 +67,15 @@ def check_whole(name, value, least):
     """A ValueError unless an option is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def check_limits(name, value):
+    """A ValueError unless an option is a pair of magnitudes, the smaller number first."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2 or not value[0] <= value[1]:
+        raise ValueError(f"{name} must be (bright limit, faint limit), the smaller number first; got {value!r}")
+
+
+def check_sigmas(name, value):
+    """A ValueError unless an option is a positive number of sky sigmas."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not value > 0:
+        raise ValueError(f"{name} must be a positive number of sky sigmas, got {value!r}")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils import sky
-from utils.datasets.splits import SPLITS, check_whole, stream
+from utils.datasets.splits import SPLITS, check_limits, check_whole, stream
 
 CLASSES = ("smooth", "spiral")
 ARMS = (0.2, 0.5)  # share of a spiral's disc light that lies in its arms: weaker than in the data set "morphology"
@@ -35,8 +35,7 @@ def describe(survey="SDSS", n_train=3000, n_validation=1000, n_test=1000, size=3
     check_whole("size", size, 8)
     if not isinstance(survey, str) or survey not in sky.SURVEYS:
         raise ValueError(f"survey must be one of {', '.join(sky.SURVEYS)}; got {survey!r}")
-    if not isinstance(magnitude, (tuple, list)) or len(magnitude) != 2 or not magnitude[0] <= magnitude[1]:
-        raise ValueError(f"magnitude must be (bright limit, faint limit), the smaller number first; got {magnitude!r}")
+    check_limits("magnitude", magnitude)
     seen_by, (bright, faint) = sky.SURVEYS[survey], magnitude
     return {
         "class_names": CLASSES,

@@ -68,7 +68,7 @@ def render(truth, survey, size=64, rng=None, chunk=CHUNK):
         drawn = threads.map(lambda piece: grid.observe(truth[piece], out=images[piece]), pieces)
         for piece, _ in zip(pieces, drawn, strict=True):
             if rng is not None:  # in order, so that the noise hangs on the seed alone
-                _add_noise(images[piece], survey, rng)
+                add_noise(images[piece], survey, rng)
     return images
 
 
@@ -133,7 +133,7 @@ def _validate(truth, size, chunk):
         raise ValueError(f"chunk must be at least one galaxy, got {chunk}")
 
 
-def _add_noise(images, survey, rng):
+def add_noise(images, survey, rng):
     """Sky noise of one, and the Poisson noise of the light itself, in place."""
     variance = np.maximum(images, 0)
     variance *= (1 / np.sqrt(survey.sky_electrons)).astype(np.float32)

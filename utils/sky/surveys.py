@@ -166,6 +166,19 @@ SURVEYS = {
             sky_brightness=(21.4, 20.6, 19.7),
             zero_point=27.0,
         ),
+        # A tile of HSC-SSP (third release, tract 10054), the data set "hsc": PSF and noise as measured on it (see the
+        # tests), the zero point of the survey's images (27.01 +- 0.02 by the tile's stars), sky as above.
+        Survey(
+            name="HSC tile",
+            bands=("g", "r", "i"),
+            wavelengths=(480.0, 620.0, 770.0),
+            pixel_scale=0.168,
+            psf_fwhm=(0.75, 0.62, 0.536),
+            psf_beta=2.3,
+            depth=(27.53, 27.37, 27.25),
+            sky_brightness=(21.4, 20.6, 19.7),
+            zero_point=27.0,
+        ),
         # ACS/WFC in the GOODS fields: Giavalisco et al. 2004, ApJ 600, L93 (10 sigma in 0.2" less 0.75 mag; F814W about
         # as F775W); sky: zodiacal light, ACS Instrument Handbook, chapter 9. FWHM of the drizzled PSF about 0.1".
         Survey(
