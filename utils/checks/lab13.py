@@ -673,30 +673,30 @@ class SoftClasses(Exercise):
         "Loss: keras.ops.log_softmax of the logits times the shares, summed over the classes, with a minus; times the "
         "weight of the pixel's dominant class (keras.ops.take of the weights at the argmax); the mean; plus dice_loss "
         "of "
-        "the background's probability, channel 0:1 of the softmax.",
+        "the background's probability, the last channel of the softmax.",
         "counts = np.bincount(target.argmax(axis=-1).ravel(), minlength=target.shape[-1]); frequency = counts / "
         "counts.sum(). And: cost = -ops.sum(target * ops.log_softmax(logits, axis=-1), axis=-1); heavy = "
         "ops.take(weights, ops.argmax(target, axis=-1), axis=0); return ops.mean(heavy * cost) + "
-        "dice_loss(ops.softmax(logits, axis=-1)[..., :1], target[..., :1]).",
+        "dice_loss(ops.softmax(logits, axis=-1)[..., -1:], target[..., -1:]).",
     )
 
     def inputs(self, rng):
         def target(shape, classes, concentration):
             return rng.dirichlet(np.asarray(concentration, float), size=shape).astype("float32")[..., :classes]
 
-        rare = np.array([6.0, 0.6, 0.8, 0.3])
+        rare = np.array([0.6, 0.8, 0.3, 6.0])
         soft = target((3, 6, 7), 4, rare)
-        hard = np.eye(3, dtype="float32")[rng.choice(3, p=[0.8, 0.15, 0.05], size=(2, 9, 8))]
+        hard = np.eye(3, dtype="float32")[rng.choice(3, p=[0.05, 0.15, 0.8], size=(2, 9, 8))]
         hard[0, 0, :3] = np.eye(3)  # each class occurs
-        absent = np.eye(4, dtype="float32")[rng.choice([0, 2], p=[0.7, 0.3], size=(2, 5, 6))]
-        absent[0, 0, :2] = np.eye(4)[[0, 2]]
+        absent = np.eye(4, dtype="float32")[rng.choice([1, 3], p=[0.3, 0.7], size=(2, 5, 6))]
+        absent[0, 0, :2] = np.eye(4)[[1, 3]]
 
         def logits(like, scale=1.5):
             return rng.normal(scale=scale, size=like.shape).astype("float32")
 
         sure = hard.copy()
         ones = np.ones(4, "float32")
-        weights = np.array([0.3, 2.0, 1.5, 4.0], "float32")
+        weights = np.array([2.0, 1.5, 4.0, 0.3], "float32")
         return {
             "frequencies of one class each": {"target": hard},
             "frequencies of shares": {"target": soft},
@@ -741,9 +741,9 @@ class SoftClasses(Exercise):
             dominant = ops.one_hot(ops.argmax(t, axis=-1), t.shape[-1])
             heavy = ops.sum(dominant * ops.convert_to_tensor(weights, dtype="float32"), axis=-1)
             cost = ops.categorical_crossentropy(t, z, from_logits=True)
-            p = ops.softmax(z, axis=-1)[..., 0]
-            both = ops.sum(p * t[..., 0], axis=(1, 2))
-            sizes = ops.sum(p, axis=(1, 2)) + ops.sum(t[..., 0], axis=(1, 2))
+            p = ops.softmax(z, axis=-1)[..., -1]
+            both = ops.sum(p * t[..., -1], axis=(1, 2))
+            sizes = ops.sum(p, axis=(1, 2)) + ops.sum(t[..., -1], axis=(1, 2))
             return ops.mean(heavy * cost) + ops.mean(1 - (2 * both + 1) / (sizes + 1))
 
         return class_weights, class_loss
@@ -801,10 +801,10 @@ class SoftClasses(Exercise):
         def dice(a, b, axes=(1, 2)):
             return np.mean(1 - (2 * (a * b).sum(axis=axes) + 1) / (a.sum(axis=axes) + b.sum(axis=axes) + 1))
 
-        background = dice(p[..., 0], t[..., 0])
+        background = dice(p[..., -1], t[..., -1])
         want = (heavy * cost).mean() + background
         hard = -np.take_along_axis(logs, dominant[..., None], axis=-1)[..., 0]
-        sigmoid = scipy.special.expit(z[..., 0])
+        sigmoid = scipy.special.expit(z[..., -1])
         mistakes = {
             "The Dice loss of the background is missing.": (heavy * cost).mean(),
             "The weights are not used.": cost.mean() + background,
@@ -826,11 +826,11 @@ class SoftClasses(Exercise):
             "This is the sum over the pixels: take the mean.": (heavy * cost).sum() + background,
             "This is Dice, not 1 − Dice.": (heavy * cost).mean() + 1 - background,
             "Dice of all classes: only the background's.": (heavy * cost).mean() + dice(p, t, (1, 2, 3)),
-            "Dice of the last class: the background is channel 0.": (heavy * cost).mean()
-            + dice(p[..., -1], t[..., -1]),
+            "Dice of the first class: the background is the last one.": (heavy * cost).mean()
+            + dice(p[..., 0], t[..., 0]),
             "Dice of the sigmoid of one logit: the probabilities are those of the softmax.": (heavy * cost).mean()
-            + dice(sigmoid, t[..., 0]),
-            "Dice took the logits: it wants probabilities.": (heavy * cost).mean() + dice(z[..., 0], t[..., 0]),
+            + dice(sigmoid, t[..., -1]),
+            "Dice took the logits: it wants probabilities.": (heavy * cost).mean() + dice(z[..., -1], t[..., -1]),
         }
         mistakes = {text: value for text, value in mistakes.items() if not np.isclose(value, want, rtol=1e-3)}
         got = observed[name]
