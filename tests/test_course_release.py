@@ -384,10 +384,16 @@ check("3.3", lambda **_: 1, lambda **_: 2)
     assert out[-2] == "Exercise 3.3 · count the parameters: ran on all 7 cases"
 
 
+def test_every_lab_finds_in_it_what_it_imports(copies, tmp_path):
+    cells = [cell.text for lab in LABS for cell in read_cells(lab.path) if "imports" in cell.tags]
+    assert len(cells) == len(LABS)
+    assert run(copies["not judged"], "\n".join([*cells, "print('all there')"]), tmp_path).endswith("all there\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "lab"),  # with judges the course's own notebooks run in test_notebooks.py
-    [("judged", LABS[0]), *(("not judged", lab) for lab in LABS)],
+    [("judged", LABS[0]), *(("not judged", lab) for lab in LABS if lab.number in ("00", "03"))],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_every_notebook_of_it_runs(copies, variant, lab, monkeypatch):

@@ -46,3 +46,37 @@ def test_every_pixel_within_two_effective_radii_agrees_to_one_per_cent(survey, i
         theirs = galsim_picture(survey, band, index, radius, axis_ratio)
         inside = within_two_radii(survey, radius, axis_ratio)
         assert ours[inside] == pytest.approx(theirs[inside], rel=0.01)
+
+
+def test_a_field_of_stars_and_galaxies_is_what_galsim_makes_of_it():
+    survey, size = sky.SURVEYS["HSC tile"], 96
+    truth = sky.empty_truth(6)
+    truth["kind"][:2] = "star"
+    truth["magnitude"] = 20, 22, 20, 21, 22, 23
+    truth["bulge_fraction"] = 0, 0, 1, 1, 0, 0  # of galaxies: two ellipticals, two exponential discs
+    truth["bulge_index"] = 1, 1, 4, 2.5, 1, 1
+    truth["bulge_radius_arcsec"] = truth["radius_arcsec"] = 1, 1, 1.2, 0.8, 1.0, 0.6
+    truth["bulge_axis_ratio"] = truth["axis_ratio"] = 1, 1, 0.8, 0.6, 0.5, 0.9
+    truth["position_angle"] = 0, 0, 20, 70, 120, 0
+    truth["x_arcsec"], truth["y_arcsec"] = np.random.default_rng(0).uniform(-6, 6, (2, 6))
+    field = sky.render_field(truth, survey, size)
+    for band in range(3):
+        psf = galsim.Moffat(beta=survey.psf_beta, fwhm=survey.psf_fwhm[band], gsparams=EXACT)
+        theirs = np.zeros((size, size))
+        for number, row in enumerate(truth):
+            seen = psf
+            if row["kind"] != "star":
+                index = float(row["bulge_index"])
+                axis_ratio = float(row["axis_ratio"])
+                radius = float(row["radius_arcsec"]) * np.sqrt(axis_ratio)
+                galaxy = galsim.Sersic(n=index, half_light_radius=radius, gsparams=EXACT)
+                angle = float(row["position_angle"]) * galsim.degrees
+                seen = galsim.Convolve(galaxy.shear(q=axis_ratio, beta=angle), psf, gsparams=EXACT)
+            flux = survey.flux(float(row["magnitude"])) / survey.sky_noise[band]
+            seen = seen.shift(float(row["x_arcsec"]), float(row["y_arcsec"])) * flux
+            alone = seen.drawImage(nx=size, ny=size, scale=survey.pixel_scale).array
+            ours = field.contribution(number)[..., band]
+            assert ours == pytest.approx(alone, rel=0.02, abs=0.1 + 0.01 * float(alone.max()))
+            assert ours.sum() == pytest.approx(alone.sum(), rel=0.02)
+            theirs += alone
+        assert field.light[..., band] == pytest.approx(theirs, rel=0.02, abs=0.3 + 0.005 * float(theirs.max()))

@@ -12,7 +12,7 @@ from utils.datasets.splits import check_sigmas
 from utils.files import ROOT
 
 PATH = ROOT / "data" / "hsc_tile.npz"
-SHA256 = "4032ebd86b2c79a37ce050d077a5745ed0fa2197e208d8cdadf7835ad1657662"
+SHA256 = "8e30ef72d734ad28f23680636da72f2937520d55da21a29e8a0277542e4fcf29"
 KINDS = ("star", "galaxy")
 SHAPE = (1050, 1025, 3)
 
@@ -153,16 +153,16 @@ def empty_sky(images):
     Returns
     -------
     level, noise : (bands,) arrays
-        Median, and standard deviation as the median of absolute deviations gives it.
+        Mean and standard deviation.
     free : (height, width) bool
         The pixels used.
     """
     middle = np.median(images, axis=(0, 1))
-    noise = 1.4826 * np.median(np.abs(images - middle), axis=(0, 1))
+    below = np.minimum(images - middle, 0)  # as many pixels as above, and without light
+    noise = np.sqrt(2 * np.mean(np.square(below), axis=(0, 1)))
     smooth = ndimage.gaussian_filter(sky.detection((images - middle) / noise), 2)
     free = ~ndimage.binary_dilation(smooth > 0.4, iterations=8)
-    level = np.median(images[free], axis=0)
-    return level, 1.4826 * np.median(np.abs(images[free] - level), axis=0), free
+    return images[free].mean(axis=0), images[free].std(axis=0), free
 
 
 def _pixels_inside(outline):
