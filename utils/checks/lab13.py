@@ -12,8 +12,32 @@ import sklearn.utils
 
 from utils.checks import Exercise, expect, run, subtest
 from utils.gradients import input_gradient
+from utils.results import POSITIVE, SHARE, Claim
 
-CLAIMS = {}
+CLAIMS = {
+    "unet_iou": Claim("IoU of the U-Net's masks of blended galaxies, mean of central and companion", ">= 0.8", SHARE),
+    "skip_gain": Claim("How much higher this IoU is than that of the twin without skips", ">= 0.01"),
+    "sep_iou": Claim("The same IoU for SEP; a galaxy that was not found counts as 0", None, SHARE),
+    "photutils_iou": Claim("The same IoU for photutils", None, SHARE),
+    "watershed_iou": Claim("The same IoU for a plain watershed", None, SHARE),
+    "flux_error": Claim("Mean relative error of the U-Net's fluxes of blended galaxies", None, POSITIVE),
+    "flux_ratio": Claim(
+        "The same, over that of SEP (SExtractor's method), for which a galaxy not found has an error of 1",
+        "<= 0.333",
+        POSITIVE,
+    ),
+    "flux_ratio_photutils": Claim("The same, over that of photutils", None, POSITIVE),
+    "sep_finds_both": Claim("Share of the blends in which SEP finds both galaxies", None, SHARE),
+    "star_recall_gain": Claim("How much more star pixels a weighted cross-entropy finds than a plain one", ">= 0.1"),
+    "source_iou": Claim("IoU of source against sky on simulated fields, network", ">= 0.8", SHARE),
+    "threshold_iou": Claim("The same for the best threshold", None, SHARE),
+    "seam": Claim("Largest difference between tiles that overlap and one pass", "<= 0.0001", POSITIVE),
+    "tile_completeness": Claim("Completeness of the U-Net on the real tile, to magnitude 24", None, SHARE),
+    "sep_tile_completeness": Claim("The same for SEP", None, SHARE),
+    "tile_purity": Claim("Purity of the U-Net's sources on the real tile", None, SHARE),
+    "sep_tile_purity": Claim("The same for SEP", None, SHARE),
+    "tuned_tile_iou": Claim("What a few labels of the real tile add to the IoU of its source pixels", None),
+}
 
 LARGE = 60.0  # a logit of something that is as good as certain
 
