@@ -91,7 +91,7 @@ def texts(folder):
     for name, content in contents(folder).items():
         if name.endswith(".ipynb"):
             yield name, "\n".join("".join(cell["source"]) for cell in json.loads(content)["cells"])
-        elif not name.endswith(".jpg"):
+        elif not name.endswith((".jpg", ".npz")):
             yield name, content.decode()
 
 

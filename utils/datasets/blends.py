@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils import sky
-from utils.datasets.splits import SPLITS, check_limits, check_sigmas, check_whole, stream
+from utils.datasets.splits import SPLITS, check_limits, check_sigmas, check_simulated, stream
 from utils.sky.images import add_noise
 
 NAMES = ("central", "companion")
@@ -66,11 +66,7 @@ def describe(
     ----------
     Boucaud et al. 2020, MNRAS 491, 2481.
     """
-    for key, value in (("n_train", n_train), ("n_validation", n_validation), ("n_test", n_test), ("seed", seed)):
-        check_whole(key, value, 0)
-    check_whole("size", size, 32)
-    if not isinstance(survey, str) or survey not in sky.SURVEYS:
-        raise ValueError(f"survey must be one of {', '.join(sky.SURVEYS)}; got {survey!r}")
+    check_simulated(survey, n_train, n_validation, n_test, size, seed, least=32)
     check_limits("magnitude", magnitude)
     check_sigmas("threshold", threshold)
     seen_by, (bright, faint) = sky.SURVEYS[survey], magnitude

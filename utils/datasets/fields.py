@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils import sky
-from utils.datasets.splits import SPLITS, check_limits, check_sigmas, check_whole, stream
+from utils.datasets.splits import SPLITS, check_limits, check_sigmas, check_simulated, stream
 
 CLASSES = ("spheroid", "disc", "irregular", "point source", "background")
 LEAST = 5  # an object that owns fewer pixels is left out of the truth
@@ -41,11 +41,7 @@ def describe(
         In units of the sky noise of the detection image, see ``sky.detection``.
     seed : int
     """
-    for key, value in (("n_train", n_train), ("n_validation", n_validation), ("n_test", n_test), ("seed", seed)):
-        check_whole(key, value, 0)
-    check_whole("size", size, 8)
-    if not isinstance(survey, str) or survey not in sky.SURVEYS:
-        raise ValueError(f"survey must be one of {', '.join(sky.SURVEYS)}; got {survey!r}")
+    check_simulated(survey, n_train, n_validation, n_test, size, seed)
     if magnitude is not None:
         check_limits("magnitude", magnitude)
     check_sigmas("threshold", threshold)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils import sky
-from utils.datasets.splits import SPLITS, check_whole, stream
+from utils.datasets.splits import SPLITS, check_simulated, stream
 
 # Limits of the r magnitude, as distances from the survey's depth: bright enough to see all, and too faint to be sure.
 BRIGHT, FAINT = 9.5, 4.75
@@ -26,11 +26,7 @@ def describe(n_train=4000, n_validation=1000, n_test=1000, size=64, upright=Fals
         Out of ``sky.SURVEYS``. Magnitudes follow its depth.
     seed : int
     """
-    for key, value in (("n_train", n_train), ("n_validation", n_validation), ("n_test", n_test), ("seed", seed)):
-        check_whole(key, value, 0)
-    check_whole("size", size, 8)
-    if not isinstance(survey, str) or survey not in sky.SURVEYS:
-        raise ValueError(f"survey must be one of {', '.join(sky.SURVEYS)}; got {survey!r}")
+    check_simulated(survey, n_train, n_validation, n_test, size, seed)
     if not isinstance(upright, (bool, np.bool_)):
         raise ValueError(f"upright must be True or False, got {upright!r}")
     seen_by = sky.SURVEYS[survey]

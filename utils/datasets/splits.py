@@ -69,6 +69,15 @@ def check_whole(name, value, least):
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
+def check_simulated(survey, n_train, n_validation, n_test, size, seed, least=8):
+    """A ValueError unless the options of all simulated sets are in order; `least` is the smallest side [pixels]."""
+    for key, value in (("n_train", n_train), ("n_validation", n_validation), ("n_test", n_test), ("seed", seed)):
+        check_whole(key, value, 0)
+    check_whole("size", size, least)
+    if not isinstance(survey, str) or survey not in sky.SURVEYS:
+        raise ValueError(f"survey must be one of {', '.join(sky.SURVEYS)}; got {survey!r}")
+
+
 def check_limits(name, value):
     """A ValueError unless an option is a pair of magnitudes, the smaller number first."""
     if not isinstance(value, (tuple, list)) or len(value) != 2 or not value[0] <= value[1]:

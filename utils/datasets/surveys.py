@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils import sky
-from utils.datasets.splits import SPLITS, check_limits, check_whole, stream
+from utils.datasets.splits import SPLITS, check_limits, check_simulated, stream
 
 CLASSES = ("smooth", "spiral")
 ARMS = (0.2, 0.5)  # share of a spiral's disc light that lies in its arms: weaker than in the data set "morphology"
@@ -30,11 +30,7 @@ def describe(survey="SDSS", n_train=3000, n_validation=1000, n_test=1000, size=3
         Bright and faint limit of the r magnitude.
     seed : int
     """
-    for key, value in (("n_train", n_train), ("n_validation", n_validation), ("n_test", n_test), ("seed", seed)):
-        check_whole(key, value, 0)
-    check_whole("size", size, 8)
-    if not isinstance(survey, str) or survey not in sky.SURVEYS:
-        raise ValueError(f"survey must be one of {', '.join(sky.SURVEYS)}; got {survey!r}")
+    check_simulated(survey, n_train, n_validation, n_test, size, seed)
     check_limits("magnitude", magnitude)
     seen_by, (bright, faint) = sky.SURVEYS[survey], magnitude
     return {
