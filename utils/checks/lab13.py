@@ -110,7 +110,13 @@ class Overlap(Exercise):
             union_by_sum = added.astype("float64").sum(axis=(1, 2))
             published = both / (union_by_sum - both)
             soft = (p * t).sum(axis=(1, 2)) / (p + t - p * t).sum(axis=(1, 2))
+            ones, lit = (predicted == 1, true == 1), (predicted != 0, true != 0)
             mistakes = {
+                "Compare by > 0.5: a mask may hold 255 where another one holds 1.": np.where(
+                    _count(ones[0] | ones[1]) > 0, _count(ones[0] & ones[1]) / _count(ones[0] | ones[1]), 1
+                ),
+                "A small value is not in the mask: compare by > 0.5.": _count(lit[0] & lit[1])
+                / _count(lit[0] | lit[1]),
                 "You divided by the sum of both sizes: the pixels in both count once in the union.": both / sizes,
                 "This is the Dice coefficient: the IoU comes first.": dice,
                 "This is one number for all images: give one for each.": np.array(both.sum() / _count(a | b).sum()),
@@ -230,12 +236,18 @@ class CrossEntropy(Exercise):
         pixels = weight * t * yes + (1 - t) * no
         p = scipy.special.expit(z)
         with np.errstate(all="ignore"):
-            clipped = np.clip(p, 1e-7, 1 - 1e-7)
+            clipped, as_probability = (np.clip(x.astype("float32"), 1e-7, 1 - 1e-7) for x in (p, z))
+            hard = np.where(t > 0.5, weight * yes, no)
             mistakes = {
+                "The probabilities were clipped: a network that is sure and wrong pays too little, and learns nothing "
+                "from it. Use softplus of the logits.": (
+                    -weight * t * np.log(clipped) - (1 - t) * np.log(1 - clipped)
+                ).mean(),
                 "This is the sum over the pixels: take the mean.": pixels.sum(),
-                "The logits were taken for probabilities.": np.nanmean(
-                    -weight * t * np.log(np.clip(z, 1e-7, 1 - 1e-7)) - (1 - t) * np.log(np.clip(1 - z, 1e-7, 1 - 1e-7))
+                "The logits were taken for probabilities.": np.mean(
+                    -weight * t * np.log(as_probability) - (1 - t) * np.log(1 - as_probability)
                 ),
+                "The target was rounded: a share of 0.3 pays for 0.3 of the one and 0.7 of the other.": hard.mean(),
                 "The weight is not used.": (t * yes + (1 - t) * no).mean(),
                 "The weight stands before both terms: it belongs to the first alone.": weight
                 * (t * yes + (1 - t) * no).mean(),
@@ -247,10 +259,6 @@ class CrossEntropy(Exercise):
                 "The sign: a loss is positive.": -pixels.mean(),
                 "This is the mean over weights, Σ w ℓ / Σ w: divide by the number of pixels.": pixels.sum()
                 / (weight * t + 1 - t).sum(),
-                "The probabilities were clipped: a network that is sure and wrong pays too little, and learns nothing "
-                "from it. Use softplus of the logits.": (
-                    -weight * t * np.log(clipped) - (1 - t) * np.log(1 - clipped)
-                ).mean(),
             }
         mistakes = {text: value for text, value in mistakes.items() if not np.isclose(value, pixels.mean(), rtol=1e-4)}
         got = observed[name]
@@ -1410,7 +1418,7 @@ class Tiles(Exercise):
         name = "a size that does not fit"
         self._compare(cases, observed, name, cases[name]["image"])
 
-    def _compare(self, cases, observed, name, want):
+    def _compare(self, cases, observed, name, want, more=None):
         got = observed[name]["values"]
         size, step = cases[name]["size"], cases[name]["step"]
         expect.shape(got, want.shape, name, mistakes={"Rows and columns are exchanged.": want.swapaxes(0, 1).shape})
@@ -1438,7 +1446,7 @@ class Tiles(Exercise):
             if last.any()
             else None,
         }
-        mistakes = {text: value for text, value in mistakes.items() if value is not None}
+        mistakes = {text: value for text, value in mistakes.items() if value is not None} | (more or {})
         expect.close(got, want, name, rtol=1e-4, atol=2e-4, mistakes=mistakes)
 
     @subtest("tiles are handed over as a batch, size × size, all bands")
@@ -1456,7 +1464,11 @@ class Tiles(Exercise):
         for name in ("neighbours, margin 2", "neighbours, margin 1"):
             case = cases[name]
             want = _neighbours(case["image"][None], case["margin"])[0]
-            self._compare(cases, observed, name, want)
+            mistakes = {
+                "All pixels of a tile count alike here: weight them by the window.": _blended(case, None),
+                "The margin did not reach the window.": _blended(case, 0),
+            }
+            self._compare(cases, observed, name, want, mistakes)
 
     @subtest("from one tile to the next it goes over smoothly")
     def smooth(self, cases, observed):
@@ -1478,6 +1490,20 @@ def _neighbours(tiles, radius):
     """Mean over (2 radius + 1)² pixels, zeros around: what a convolution with "same" padding does."""
     side = 2 * radius + 1
     return scipy.ndimage.uniform_filter(np.asarray(tiles, float), (0, side, side, 0), mode="constant")
+
+
+def _blended(case, margin):
+    """What tiles make of pixels that know their neighbours, with another margin, or with even weights (None)."""
+    image, size = case["image"], case["size"]
+    distance = scipy.ndimage.distance_transform_edt(np.pad(np.ones(size), 1))[1:-1]
+    ramp = np.ones(size) if margin is None else np.maximum(distance - margin, 1e-6)
+    total, weights = np.zeros(image.shape), np.zeros((*image.shape[:2], 1))
+    for row in _starts(image.shape[0], size, case["step"]):
+        for column in _starts(image.shape[1], size, case["step"]):
+            here = slice(row, row + size), slice(column, column + size)
+            total[here] += np.outer(ramp, ramp)[..., None] * _neighbours(image[here][None], case["margin"])[0]
+            weights[here] += np.outer(ramp, ramp)[..., None]
+    return total / weights
 
 
 def _tiled(in_tiles, case):
