@@ -96,6 +96,7 @@ def train(images, labels, augment=None, steps=600, rate=0.004, batch_size=16, ma
     model = make()
     sinking = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(keras.optimizers.Adam(sinking), "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
+    training.prepare(model, labels)  # it saves time and changes no number
     rng = np.random.default_rng([lab.seed, 9])
     for chosen in compare.batches(len(labels), batch_size, steps, seed=lab.seed):
         batch = images[chosen] if augment is None else augment(images[chosen], rng)
@@ -768,6 +769,7 @@ outside = network()
 inside = keras.Sequential([keras.Input((32, 32, 3)), *keras_layers, *network().layers[1:]])
 for model in (outside, inside):
     model.compile("adam", "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
+    training.prepare(model, y_few)
 
 
 def no_change(images, rng):
@@ -954,6 +956,7 @@ def handedness_network(follow):
     keras.utils.set_random_seed(lab.seed)
     model = network(n_outputs=2)
     model.compile(keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy", jit_compile=training.jit_compile())
+    training.prepare(model, winding)
     rng = np.random.default_rng([lab.seed, 6])
     for chosen in compare.batches(n_learn, 32, 80, seed=lab.seed):
         images, labels = x_spirals[chosen], winding[chosen]

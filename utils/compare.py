@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from utils.training import evaluation, prepare
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -69,6 +71,7 @@ def train(makers, training, validation, steps, batch_size=32, every=None, seeds=
     dict of str to Curves
     """
     every = every or steps
+    check_on = validation and evaluation(*validation)
     bar = tqdm(total=len(makers) * len(seeds) * steps, file=sys.stdout, leave=False, mininterval=0.5, unit="step")
     started, curves = time.perf_counter(), {}
     for name, make in makers.items():
@@ -76,7 +79,7 @@ def train(makers, training, validation, steps, batch_size=32, every=None, seeds=
         for seed in seeds:
             bar.set_description(name, refresh=False)
             keras.utils.set_random_seed(seed)
-            runs.append(_train_one(make(), training, validation, steps, batch_size, every, seed, watch, bar))
+            runs.append(_train_one(make(), training, check_on, steps, batch_size, every, seed, watch, bar))
         parts = {key: [run[key] for run in runs] for key in runs[0]}
         watched = parts.pop("watched")
         arrays = {key: np.array(values) for key, values in parts.items()}
@@ -131,7 +134,7 @@ def _checks(steps, every):
     return np.unique([*range(0, steps, every), steps])
 
 
-def _train_one(model, training, validation, steps, batch_size, every, seed, watch, bar):
+def _train_one(model, training, check_on, steps, batch_size, every, seed, watch, bar):
     """One model with one seed: dictionary of loss, validation_loss, validation_accuracy, watched, seconds."""
     x, y = training
     checks = _checks(steps, every)
@@ -140,11 +143,12 @@ def _train_one(model, training, validation, steps, batch_size, every, seed, watc
     watched, seconds = [], 0.0
 
     def check():
-        if validation is not None:
-            result = model.evaluate(*validation, batch_size=256, verbose=0, return_dict=True)
+        if check_on is not None:
+            result = model.evaluate(**check_on, verbose=0, return_dict=True)
             found[:, len(watched)] = result["loss"], result.get("accuracy", np.nan)
         watched.append(watch(model) if watch else None)
 
+    prepare(model, y)
     check()
     for step, chosen in enumerate(batches(len(x), batch_size, steps, seed)):
         began = time.perf_counter()

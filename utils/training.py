@@ -30,6 +30,8 @@ def fit(model, x, y, validation=None, epochs=10, batch_size=64, name=None, callb
     dict of str to list of float
         ``loss``, ``accuracy``, …, and the same with ``val_`` in front: one number an epoch.
     """
+    if y is not None:
+        prepare(model, y)
     bar = ProgressBar(name or model.name)
     history = model.fit(
         x,
@@ -42,6 +44,51 @@ def fit(model, x, y, validation=None, epochs=10, batch_size=64, name=None, callb
         **options,
     )
     return history.history
+
+
+def prepare(model, y):
+    """Make the variables of optimiser and metrics before the first step. It saves time and changes no number.
+
+    TensorFlow translates the training step into a graph when it is taken first; and if a variable came into being in
+    it, as happens when Keras is left to itself, it translates it once more. That takes seconds for a deep network.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled. One that has been trained stays as it is.
+    y : (n, ...) array
+        Labels, at least one: metrics learn from them what they have to compare.
+    """
+    if not model.built or model.optimizer is None or model.optimizer.built:
+        return
+    model.optimizer.build(model.trainable_variables)
+    shape = model.output_shape
+    if isinstance(shape, tuple) and all(isinstance(size, int) for size in shape[1:]):
+        model.compute_metrics(None, keras.ops.convert_to_tensor(y[:1]), keras.ops.zeros((1, *shape[1:])))
+        model.reset_metrics()
+
+
+def evaluation(x, y, batch_size=256):
+    """What to hand to ``model.evaluate(**…)`` if one and the same set is to be evaluated many times.
+
+    From arrays, Keras makes a pipeline of TensorFlow each time, which takes longer than a small network. This makes it
+    once; the batches are the same.
+
+    Parameters
+    ----------
+    x, y : array
+    batch_size : int
+
+    Returns
+    -------
+    dict
+    """
+    if keras.backend.backend() != "tensorflow":
+        return {"x": x, "y": y, "batch_size": batch_size}
+    import tensorflow as tf
+
+    x, y = (values.astype(keras.config.floatx()) if values.dtype.kind == "f" else values for values in (x, y))
+    return {"x": tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size)}
 
 
 def jit_compile():

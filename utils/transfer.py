@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from utils.compare import draws
+from utils.training import prepare
 
 
 class LayerwiseAdam(keras.optimizers.Adam):
@@ -68,6 +69,7 @@ def train(model, start, x, y, steps, batch_size=32, seed=0):
         raise ValueError("no examples to train on")
     optimizer = model.optimizer
     rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    prepare(model, y)
     model.set_weights(start)
     for variable in optimizer.variables:
         variable.assign(np.zeros(variable.shape, variable.dtype))
