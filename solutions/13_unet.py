@@ -445,9 +445,9 @@ plotting.gallery(pictures, ["a field", "pixels of stars", *star_masks], columns=
 
 # %% [markdown]
 # *Figure: the test field with most star pixels, the truth, and what the three networks call a star after 60 steps.* With
-# plain cross-entropy the network is careful: it names fewer stars than there are. With weights it finds nearly all of
-# them, and many galaxies besides: a missed star costs more than a few false ones. Dice also hunts for stars. None of the
-# three is wrong. They answer different questions, and the loss is where you say which one you ask.
+# plain cross-entropy the network is careful, and misses many pixels of stars. With weights it finds nearly all of them,
+# and many galaxies besides: a missed star costs more than a few false ones. Dice also hunts for stars. None of the three
+# is wrong. They answer different questions, and the loss is where you say which one you ask.
 #
 # ## 5 · Five classes, and labels that are shares
 #
@@ -935,8 +935,9 @@ axes[1].legend();
 # networks, of 30 to 44 % for SExtractor (means, recomputed from their catalogue, for the galaxies SExtractor found).
 #
 # photutils cuts blends apart more readily, and mends the pixels under the neighbour when it sums up the light: it is
-# much better than SEP here. The U-Net still has the lowest mean, by a factor of about two and not three. "Better than the
-# classical way" depends on which one you choose, and that is why we had to choose before.
+# much better than SEP here, and for pairs that are easily found nearly as good as the network. Over all, the U-Net still
+# has the lowest mean, by a factor of about two and not three. "Better than the classical way" depends on which one you
+# choose, and that is why we had to choose before.
 #
 # All have trouble with a companion that is much fainter: its error is relative to its own small flux.
 #
