@@ -496,7 +496,7 @@ def class_loss(logits, target, weights):
     Parameters
     ----------
     logits, target : (n, height, width, classes) tensors
-    weights : (classes,) array
+    weights : (classes,) float32 array
 
     Returns
     -------
@@ -522,10 +522,11 @@ check("13.5", (class_weights, class_loss))
 weights = class_weights(share_pieces)
 for name, weight in zip(field_data.class_names, weights, strict=True):
     print(f"{name:13} weighs {weight:5.2f}, its root {np.sqrt(weight):.2f}")
+root_weights = np.sqrt(weights).astype("float32")  # as the logits: TensorFlow does not multiply float32 by float64
 
 
 def two_answers(target, logits):
-    what = class_loss(logits[..., :5], target[..., :5], np.sqrt(weights))
+    what = class_loss(logits[..., :5], target[..., :5], root_weights)
     whether = cross_entropy(logits[..., 5:], target[..., 5:])
     return what + whether
 

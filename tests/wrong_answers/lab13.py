@@ -100,6 +100,11 @@ def gives_nothing_for_two_empty_masks(predicted, true):
     return iou, 2 * iou / (1 + iou)
 
 
+@wrong("13.1", rejected_by=ITSELF)
+def returns_lists(predicted, true):
+    return [list(values) for values in _iou_and_dice(*_counts(predicted > 0.5, true > 0.5))]
+
+
 # 13.2 cross-entropy
 
 PLAIN = "without a weight it is the library's binary cross-entropy"
@@ -182,6 +187,7 @@ VALUE = "probabilities count by their value: nothing is rounded"
 ALIKE = "each image counts alike, the small galaxy's as much as the large one's"
 SMOOTH = "`smooth` is like half as many pixels more that are sure and right"
 NOTHING = "an empty image: nothing seen costs nothing, something seen costs much"
+HAS_SLOPE = "it has a slope"
 AXES = (1, 2, 3)
 
 
@@ -260,6 +266,15 @@ def smooths_below_the_line_alone(probability, target, smooth=1.0):
 def does_not_smooth(probability, target, smooth=1.0):
     both, sizes = _sums(probability, target)
     return ops.mean(1 - 2 * both / sizes)
+
+
+@wrong("13.3", rejected_by=HAS_SLOPE)
+def loops_over_the_images(probability, target, smooth=1.0):
+    losses = []
+    for p, t in zip(probability, target, strict=True):
+        both, sizes = _sums(p, t, axis=None)
+        losses.append(1 - (2 * both + smooth) / (sizes + smooth))
+    return ops.mean(ops.stack(losses))
 
 
 # 13.4 the U-Net
@@ -398,6 +413,7 @@ ABSENT = "a class that does not occur weighs nothing"
 DICE_ALONE = "without weights nothing but the background's Dice is left"
 ALL_SHARES = "shares of several classes in one pixel all count"
 DOMINANT = "a pixel weighs as its dominant class does"
+EACH_SLOPE = "it has a slope in every class"
 
 
 def _dice(p, t):
@@ -496,7 +512,13 @@ def _logarithm_of_softmax(logits, target, weights):
     return ops.mean(_pixel_weight(target, weights) * cost) + _background(logits, target)
 
 
+def _indexes_with_a_tensor(logits, target, weights):
+    cost = -ops.sum(target * ops.log_softmax(logits, axis=-1), axis=-1)
+    return ops.mean(weights[np.argmax(target, axis=-1)] * cost) + _background(logits, target)
+
+
 for _name, _rejected_by, _function in (
+    ("indexes_with_a_tensor", EACH_SLOPE, _indexes_with_a_tensor),
     ("has_no_dice", DICE_ALONE, _without_dice),
     ("has_dice_of_all_classes", DICE_ALONE, _dice_of_all),
     ("takes_dice_of_a_sigmoid", DICE_ALONE, _dice_of_a_sigmoid),
@@ -615,6 +637,12 @@ def makes_a_generator_of_its_own(magnitudes, radii, n, largest, rng):
 @wrong("13.6", rejected_by=GENERATOR)
 def draws_from_elsewhere(magnitudes, radii, n, largest, rng):
     return _pairs(magnitudes, radii, n, largest, np.random.default_rng())
+
+
+@wrong("13.6", rejected_by=CLOSE)
+def waits_for_a_pair_that_never_comes(magnitudes, radii, n, largest, rng):
+    """Leaves out all pairs that could be farther apart than `largest`: in a narrow stamp, all."""
+    return _pairs(magnitudes, radii, n, largest, rng, fits=lambda a, b: 4 * min(radii[a], radii[b]) <= largest)
 
 
 # 13.7 what the network should answer
@@ -742,6 +770,16 @@ def has_one_number_for_each_source(true, found, reach):
 @wrong("13.8", rejected_by=MATCHED)
 def says_yes_or_no(true, found, reach):
     return _greedy(_distances(true, found), reach) >= 0
+
+
+@wrong("13.8", rejected_by=MATCHED)
+def returns_floats(true, found, reach):
+    return _greedy(_distances(true, found), reach).astype(float)
+
+
+@wrong("13.8", rejected_by=MATCHED)
+def returns_a_list(true, found, reach):
+    return [int(k) for k in _greedy(_distances(true, found), reach)]
 
 
 @wrong("13.8", rejected_by=ONCE)
@@ -880,6 +918,17 @@ def _adds_up(predict, image, size, step, margin):
     )
 
 
+def _sums_like_the_image(predict, image, size, step, margin):
+    total, weights = np.zeros_like(image), np.zeros((*image.shape[:2], 1))
+    weight = _window(size, margin)[..., None]
+    for row in _starts(image.shape[0], size, step):
+        for column in _starts(image.shape[1], size, step):
+            here = slice(row, row + size), slice(column, column + size)
+            total[here] += weight * predict(image[here][None])[0]
+            weights[here] += weight
+    return total / weights
+
+
 def _does_not_divide(predict, image, size, step, margin):
     return _in_tiles(predict, image, size, step, margin, divide=False)
 
@@ -929,6 +978,7 @@ def _last_one_wins(predict, image, size, step, margin):
 for _name, _rejected_by, _function in (
     ("adds_up_the_tiles", IDENTITY, _adds_up),
     ("does_not_divide_by_the_weights", IDENTITY, _does_not_divide),
+    ("keeps_sums_like_the_image", IDENTITY, _sums_like_the_image),
     ("leaves_out_the_last_rows_and_columns", ENDS, _leaves_the_rest),
     ("makes_the_last_tiles_smaller", BATCH, _cuts_the_rest_short),
     ("hands_over_single_tiles", BATCH, _hands_over_single_tiles),
