@@ -75,6 +75,16 @@ def takes_all_that_is_not_zero(predicted, true):
     return _iou_and_dice(*_counts(predicted.astype(bool), true.astype(bool)))
 
 
+@wrong("13.1", rejected_by=SOFT)
+def takes_a_half_into_the_mask(predicted, true):
+    return _iou_and_dice(*_counts(predicted >= 0.5, true >= 0.5))
+
+
+@wrong("13.1", rejected_by=SOFT)
+def compares_the_predicted_mask_alone(predicted, true):
+    return _iou_and_dice(*_counts(predicted > 0.5, true > 0))
+
+
 @wrong("13.1", rejected_by=EACH)
 def counts_all_images_together(predicted, true):
     return _iou_and_dice(*_counts(predicted > 0.5, true > 0.5, axis=None))
@@ -232,6 +242,18 @@ def applies_a_sigmoid(probability, target, smooth=1.0):
     return ops.mean(1 - (2 * both + smooth) / (sizes + smooth))
 
 
+@wrong("13.3", rejected_by=VALUE)
+def rounds_the_target(probability, target, smooth=1.0):
+    both, sizes = _sums(probability, ops.cast(target > 0.5, "float32"))
+    return ops.mean(1 - (2 * both + smooth) / (sizes + smooth))
+
+
+@wrong("13.3", rejected_by=VALUE)
+def takes_the_smaller_of_both(probability, target, smooth=1.0):
+    both = ops.sum(ops.minimum(probability, target), axis=AXES)
+    return ops.mean(1 - (2 * both + smooth) / (_sums(probability, target)[1] + smooth))
+
+
 @wrong("13.3", rejected_by=ALIKE)
 def adds_up_the_whole_batch(probability, target, smooth=1.0):
     both, sizes = _sums(probability, target, axis=None)
@@ -383,6 +405,16 @@ def smooths_when_enlarging(block, input_shape, n_outputs, filters=(8, 16, 32), s
     return keras.Model(inputs, layers.Conv2D(n_outputs, 1)(x))
 
 
+@wrong("13.4", rejected_by=UP)
+def has_no_skips_unless_asked(block, input_shape, n_outputs, filters=(8, 16, 32), skips=False):
+    return _unet(block, input_shape, n_outputs, filters, skips)
+
+
+@wrong("13.4", rejected_by=BLOCKS)
+def has_filters_of_its_own_unless_asked(block, input_shape, n_outputs, filters=(16, 32, 64), skips=True):
+    return _unet(block, input_shape, n_outputs, filters, skips)
+
+
 @wrong("13.4", rejected_by=WITHOUT)
 def always_has_skips(block, input_shape, n_outputs, filters=(8, 16, 32), skips=True):
     return _unet(block, input_shape, n_outputs, filters, skips, always=True)
@@ -463,7 +495,12 @@ def _counts_all_classes(target):
     return np.where(frequency > 0, 1 / (target.shape[-1] * np.maximum(frequency, 1e-9)), 0)
 
 
+def _too_short(target):
+    return _weights(target)[: target.argmax(axis=-1).max() + 1]
+
+
 for _name, _rejected_by, _function in (
+    ("forgets_classes_after_the_last_that_occurs", ABSENT, _too_short),
     ("returns_the_frequencies", FREQUENCY, _frequencies),
     ("takes_the_mean_shares", FREQUENCY, _inverse_of_shares),
     ("does_not_divide_by_the_classes", FREQUENCY, _inverse_frequency),
@@ -624,6 +661,35 @@ def draws_angles_in_degrees(magnitudes, radii, n, largest, rng):
     return _pairs(magnitudes, radii, n, largest, rng, place=place)
 
 
+@wrong("13.6", rejected_by=DIRECTIONS)
+def takes_the_direction_of_a_place_in_a_square(magnitudes, radii, n, largest, rng):
+    def place(s, angle):
+        down, right = rng.uniform(-1, 1, size=2)
+        return s * down / np.hypot(down, right), s * right / np.hypot(down, right)
+
+    return _pairs(magnitudes, radii, n, largest, rng, place=place)
+
+
+@wrong("13.6", rejected_by=EITHER)
+def puts_the_earlier_one_in_the_middle(magnitudes, radii, n, largest, rng):
+    return _pairs(
+        magnitudes, radii, n, largest, rng, fits=lambda a, b: a < b and abs(magnitudes[a] - magnitudes[b]) < 2
+    )
+
+
+@wrong("13.6", rejected_by=EITHER)
+def takes_the_next_one_for_the_companion(magnitudes, radii, n, largest, rng):
+    def fits(a, b):
+        return b == (a + 1) % len(radii) and abs(magnitudes[a] - magnitudes[b]) < 2
+
+    return _pairs(magnitudes, radii, n, largest, rng, fits=fits)
+
+
+@wrong("13.6", rejected_by=EITHER)
+def never_draws_the_last_one(magnitudes, radii, n, largest, rng):
+    return _pairs(magnitudes[:-1], radii[:-1], n, largest, rng)
+
+
 @wrong("13.6", rejected_by=EITHER)
 def puts_the_brighter_one_in_the_middle(magnitudes, radii, n, largest, rng):
     return _pairs(magnitudes, radii, n, largest, rng, fits=lambda a, b: 0 <= magnitudes[b] - magnitudes[a] < 2)
@@ -676,6 +742,12 @@ def stacks_at_the_front(central, companion, threshold):
 def returns_doubles(central, companion, threshold):
     a, b = _light(central, companion)
     return _answers(a > threshold, b > threshold, _share(a, b), kind="float64")
+
+
+@wrong("13.7", rejected_by=MASKS)
+def includes_the_threshold(central, companion, threshold):
+    a, b = _light(central, companion)
+    return _answers(a >= threshold, b >= threshold, _share(a, b))
 
 
 @wrong("13.7", rejected_by=MASKS)
@@ -823,6 +895,11 @@ def takes_the_first_within_reach(true, found, reach):
 
 
 @wrong("13.8", rejected_by=REACH)
+def ends_before_reach(true, found, reach):
+    return _greedy(_distances(true, found), np.nextafter(reach, 0))
+
+
+@wrong("13.8", rejected_by=REACH)
 def knows_no_limit(true, found, reach):
     return _greedy(_distances(true, found), np.inf)
 
@@ -939,6 +1016,13 @@ def _leaves_the_rest(predict, image, size, step, margin):
     )
 
 
+def _spreads_the_tiles(predict, image, size, step, margin):
+    def starts(length, size, step):
+        return np.rint(np.linspace(0, length - size, len(_starts(length, size, step)))).astype(int)
+
+    return _in_tiles(predict, image, size, step, margin, starts=starts)
+
+
 def _cuts_the_rest_short(predict, image, size, step, margin):
     """The last tiles are smaller."""
     height, width = image.shape[:2]
@@ -980,6 +1064,7 @@ for _name, _rejected_by, _function in (
     ("does_not_divide_by_the_weights", IDENTITY, _does_not_divide),
     ("keeps_sums_like_the_image", IDENTITY, _sums_like_the_image),
     ("leaves_out_the_last_rows_and_columns", ENDS, _leaves_the_rest),
+    ("spreads_the_tiles_evenly", BATCH, _spreads_the_tiles),
     ("makes_the_last_tiles_smaller", BATCH, _cuts_the_rest_short),
     ("hands_over_single_tiles", BATCH, _hands_over_single_tiles),
     ("averages_evenly", ONE_PASS, _averages_evenly),

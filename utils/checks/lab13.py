@@ -61,8 +61,9 @@ class Overlap(Exercise):
             true = rng.random(shape) < share
             return (true ^ (rng.random(shape) < 0.15)), true
 
-        bools, unsigned, floats = masks((4, 9, 13), 0.4), masks((3, 8, 5), 0.5), masks((2, 6, 7), 0.3)
+        bools, unsigned, floats = masks((4, 9, 13), 0.4), masks((3, 30, 25), 0.5), masks((2, 6, 7), 0.3)
         soft = rng.uniform(0, 1, size=(3, 7, 6)), rng.random((3, 7, 6)) < 0.5
+        halves = [np.where(rng.random((2, 8, 9)) < 0.3, 0.5, rng.uniform(0, 1, size=(2, 8, 9))) for _ in range(2)]
         empty_one, full = np.zeros((3, 5, 6), bool), rng.random((3, 5, 6)) < 0.6
         nobody, somebody = full.copy(), full.copy()
         nobody[0], somebody[1] = False, False
@@ -77,6 +78,7 @@ class Overlap(Exercise):
             "float32": {"predicted": floats[0].astype(np.float32), "true": floats[1].astype(np.float32)},
             "bool and float": {"predicted": floats[0], "true": floats[1].astype(np.float32)},
             "probabilities": {"predicted": soft[0], "true": soft[1]},
+            "probabilities, some of 0.5": {"predicted": halves[0], "true": halves[1]},
             "0 and 255": {"predicted": unsigned[0] * np.uint8(255), "true": unsigned[1] * np.uint8(255)},
             "the same, bool": {"predicted": full, "true": full.copy()},
             "the same, float": {"predicted": full * 1.0, "true": full * 1.0},
@@ -113,7 +115,12 @@ class Overlap(Exercise):
             published = both / (union_by_sum - both)
             soft = (p * t).sum(axis=(1, 2)) / (p + t - p * t).sum(axis=(1, 2))
             ones, lit = (predicted == 1, true == 1), (predicted != 0, true != 0)
+            at_least = (predicted >= 0.5, true >= 0.5)
             mistakes = {
+                "Exactly 0.5 is not above 0.5: compare by >.": _count(at_least[0] & at_least[1])
+                / _count(at_least[0] | at_least[1]),
+                "The true mask may hold numbers between 0 and 1, too: compare both by > 0.5.": _count(a & lit[1])
+                / _count(a | lit[1]),
                 "Compare by > 0.5: a mask may hold 255 where another one holds 1.": np.where(
                     _count(ones[0] | ones[1]) > 0, _count(ones[0] & ones[1]) / _count(ones[0] | ones[1]), 1
                 ),
@@ -162,7 +169,8 @@ class Overlap(Exercise):
 
     @subtest("a probability above 0.5 is in the mask, one below is not")
     def probabilities(self, cases, observed):
-        self._compare(cases, observed, "probabilities")
+        for name in ("probabilities", "probabilities, some of 0.5"):
+            self._compare(cases, observed, name)
 
     @subtest("each image has its own value")
     def each(self, cases, observed):
@@ -380,6 +388,7 @@ class DiceLoss(Exercise):
             },
             "a perfect mask": {"probability": hard, "target": hard.copy()},
             "a constant": {"probability": np.full(half.shape, 0.25, "float32"), "target": half, "smooth": 0.0},
+            "shares as targets": {"probability": soft((2, 6, 5, 1)), "target": soft((2, 6, 5, 1))},
             "batch": {"probability": soft(small_and_large.shape), "target": small_and_large},
             "smooth 8": {"probability": p, "target": full, "smooth": 8.0},
             "four sure pixels more": {"probability": more, "target": padded, "smooth": 0.0},
@@ -448,6 +457,19 @@ class DiceLoss(Exercise):
             ),
         }
         expect.close(observed["a constant"], want, "a constant of 0.25", rtol=1e-4, mistakes=mistakes)
+        p, t = (cases["shares as targets"][key].astype(float) for key in ("probability", "target"))
+
+        def loss(both, p, t):
+            return np.mean(1 - (2 * both.sum(axis=(1, 2, 3)) + 1) / ((p + t).sum(axis=(1, 2, 3)) + 1))
+
+        hard = (t > 0.5) * 1.0
+        mistakes = {
+            "The target was rounded to 0 and 1.": loss(p * hard, p, hard),
+            "What both have is the product here, Σ p t, not the smaller one.": loss(np.minimum(p, t), p, t),
+        }
+        expect.close(
+            observed["shares as targets"], loss(p * t, p, t), "shares as targets", rtol=1e-4, mistakes=mistakes
+        )
 
     @subtest("each image counts alike, the small galaxy's as much as the large one's")
     def per_image(self, cases, observed):
@@ -528,8 +550,9 @@ class UNet(Exercise):
     )
 
     def inputs(self, rng):
-        def case(shape, n_outputs, filters, skips=True, free=False):
+        def case(shape, n_outputs, filters, skips=True, free=False, default=False):
             return {
+                "default": default,
                 "images": rng.normal(size=(2, *shape)).astype("float32"),
                 "n_outputs": n_outputs,
                 "filters": list(filters),
@@ -544,6 +567,7 @@ class UNet(Exercise):
             "two scales": case((6, 4, 1), 2, (4, 3)),
             "without skips": case((16, 8, 3), 3, (3, 6, 5), skips=False),
             "any size": case((12, 20, 3), 2, (4, 5, 6), free=True),
+            "filters and skips not handed over": case((4, 8, 2), 1, (8, 16, 32), default=True),
         }
 
     def observe(self, answer, cases):
@@ -604,7 +628,13 @@ class UNet(Exercise):
 
     @subtest("the way up: each pixel becomes 2 × 2, and what was kept at that size is put beside it")
     def up(self, cases, observed):
-        for name in ("three scales", "four scales, not square", "two scales", "any size"):
+        for name in (
+            "three scales",
+            "four scales, not square",
+            "two scales",
+            "any size",
+            "filters and skips not handed over",
+        ):
             self._way_up(cases[name], observed[name], name)
 
     @subtest("without skips: the same, but nothing is put beside")
@@ -688,7 +718,8 @@ def _look_at_unet(answer, case):
 
     images = case["images"]
     shape = (None, None, images.shape[-1]) if case["free"] else images.shape[1:]
-    model = answer(block, shape, case["n_outputs"], filters=tuple(case["filters"]), skips=case["skips"])
+    options = {} if case["default"] else {"filters": tuple(case["filters"]), "skips": case["skips"]}
+    model = answer(block, shape, case["n_outputs"], **options)
     if model is None:
         raise TypeError("the function returned None: does it end with `return keras.Model(inputs, outputs)`?")
     if not isinstance(model, keras.Model):
@@ -754,6 +785,9 @@ class SoftClasses(Exercise):
         absent = np.eye(4, dtype="float32")[rng.choice([1, 3], p=[0.3, 0.7], size=(2, 5, 6))]
         absent[0, 0, :2] = np.eye(4)[[1, 3]]
 
+        early = np.eye(4, dtype="float32")[rng.choice([0, 2], p=[0.3, 0.7], size=(2, 5, 6))]
+        early[0, 0, :2] = np.eye(4)[[0, 2]]
+
         def logits(like, scale=1.5):
             return rng.normal(scale=scale, size=like.shape).astype("float32")
 
@@ -764,6 +798,7 @@ class SoftClasses(Exercise):
             "frequencies of one class each": {"target": hard},
             "frequencies of shares": {"target": soft},
             "a class that does not occur": {"target": absent},
+            "the last class does not occur": {"target": early},
             "all weights 0": {"logits": logits(soft), "target": soft, "weights": 0 * ones},
             "all weights 1": {"logits": logits(soft), "target": soft, "weights": ones},
             "weights": {"logits": logits(soft), "target": soft, "weights": weights},
@@ -842,7 +877,10 @@ class SoftClasses(Exercise):
 
     @subtest("a class that does not occur weighs nothing")
     def absent(self, cases, observed):
-        name = "a class that does not occur"
+        for name in ("a class that does not occur", "the last class does not occur"):
+            self._absent(cases, observed, name)
+
+    def _absent(self, cases, observed, name):
         target = cases[name]["target"]
         counts = np.bincount(target.argmax(axis=-1).ravel(), minlength=4)
         with np.errstate(divide="ignore"):
@@ -850,10 +888,14 @@ class SoftClasses(Exercise):
             mistakes = {
                 "A class that does not occur got an infinite weight.": counts.sum() / (2 * counts),
                 "A class that does not occur got an infinite weight. ": counts.sum() / (4 * counts),
+                "Each class has a weight, also the last one: np.bincount(…, minlength=number of classes).": (
+                    want[: np.flatnonzero(counts)[-1] + 1]
+                ),
                 "Divide by the number of classes that occur.": np.where(
                     counts > 0, counts.sum() / (4 * np.maximum(counts, 1)), 0
                 ),
             }
+        mistakes = {k: v for k, v in mistakes.items() if v.shape != want.shape or not np.allclose(v, want)}
         expect.close(observed[name], want, name, rtol=1e-4, mistakes=mistakes)
 
     def _compare(self, cases, observed, name):
@@ -1070,6 +1112,12 @@ class Pairs(Exercise):
             scipy.stats.kstest(turn, "uniform").pvalue > 1e-6,
             "many: some directions occur more often than others: draw an angle, uniform from 0 to 2π.",
         )
+        from_axis = np.abs(8 * turn % 2 - 1)  # 1 along rows and columns, 0 along the diagonals
+        expect.true(
+            scipy.stats.kstest(from_axis, "uniform").pvalue > 1e-6,
+            "many: companions are more often along the diagonals than along rows and columns, or the other way round: "
+            "draw an angle, not a place in a square.",
+        )
 
     @subtest("either may be the brighter one, and all galaxies take part")
     def either(self, cases, observed):
@@ -1080,8 +1128,25 @@ class Pairs(Exercise):
             0.35 < brighter < 0.65,
             f"many: the central galaxy is the brighter one in {brighter:.0%} of the pairs; it should be in about half.",
         )
-        unused = len(cases["many"]["radii"]) - len(np.unique(pairs))
-        expect.true(unused <= 6, f"many: {unused} of {len(cases['many']['radii'])} galaxies are in none of the pairs.")
+        case = cases["many"]
+        n, every = len(case["radii"]), np.array(list(np.ndindex(len(case["radii"]), len(case["radii"]))))
+        low, high = self._limits(case, every)
+        fits = (
+            (np.abs(np.diff(case["magnitudes"][every], axis=1)[:, 0]) < 2) & (low <= high) & (every.T[0] != every.T[1])
+        )
+        partners = fits.reshape(n, n).sum(axis=1)
+        likely = case["n"] * partners > 30 * partners.sum()  # galaxies that are drawn some 30 times or more
+        for column, what in enumerate(("the central one", "the companion")):
+            never = int((likely & ~np.isin(np.arange(n), pairs[:, column])).sum())
+            expect.true(
+                never == 0,
+                f"many: {never} galaxies that fit many others are never {what}: draw both from all galaxies.",
+            )
+        different = len(np.unique(pairs, axis=0))
+        expect.true(
+            different > 0.25 * min(len(pairs), fits.sum()),
+            f"many: only {different} different pairs among {len(pairs)}: draw the companion at random, too.",
+        )
 
     @subtest("the random numbers come from rng")
     def generator(self, cases, observed):
@@ -1154,6 +1219,11 @@ class Targets(Exercise):
             "five bands, another threshold": case((1, 10, 11, 5), threshold=4.0),
             "no light in three columns": dark,
             "float64": doubles,
+            "light of 1, 2 and 3, threshold 2": {
+                "central": rng.integers(1, 4, size=(1, 6, 7, 1)).astype("float32"),
+                "companion": rng.integers(1, 4, size=(1, 6, 7, 1)).astype("float32"),
+                "threshold": 2.0,
+            },
         }
 
     def reference(self):
@@ -1218,6 +1288,13 @@ class Targets(Exercise):
                 expect.close(
                     np.where(far, got, want), want * 1.0, f"{name}, mask of the {which} galaxy", mistakes=mistakes
                 )
+
+        name = "light of 1, 2 and 3, threshold 2"
+        for number, which in ((0, "central"), (1, "companion")):
+            own = cases[name][which][..., 0]
+            got = self._channel(cases, observed, name, number)
+            mistakes = {"Exactly at the threshold is not above it: compare by >.": (own >= 2) * 1.0}
+            expect.close(got, (own > 2) * 1.0, f"{name}, mask of the {which} galaxy", mistakes=mistakes)
 
     @subtest("the share: how much of a pixel's light is the central galaxy's")
     def share(self, cases, observed):
@@ -1286,6 +1363,7 @@ class Match(Exercise):
             "the second galaxy is nearer": case([[10, 10], [11, 10]], [[10.7, 10], [7.5, 10]], 3.0),
             "the second source is nearer": case([[10, 10], [30, 30]], [[12, 10], [10.5, 10]], 3.0),
             "out of reach": case([[10, 10], [40, 10]], [[10, 13.01], [40, 12.99]], 3.0),
+            "exactly at reach": case([[10, 10], [30, 10]], [[13, 10], [30, 7]], 3.0),
             "diagonal": case([[10, 10]], [[12.5, 12.5]], 3.0),
             "nothing found": case([[10, 10], [5, 5]], [], 3.0),
             "no galaxies": case([], [[3, 4]], 3.0),
@@ -1320,6 +1398,9 @@ class Match(Exercise):
                     taxi.min(axis=1) <= reach, taxi.argmin(axis=1), -1
                 ),
             }
+            mistakes["Only what is farther than `reach` is no match: compare by <=."] = np.where(
+                distance.min(axis=1) < reach, want, -1
+            )
             source = np.full(len(found), -1)
             source[want[want >= 0]] = np.flatnonzero(want >= 0)
             mistakes["This has one number for each source: one for each galaxy is asked for."] = source
@@ -1349,7 +1430,7 @@ class Match(Exercise):
 
     @subtest("nothing is matched beyond reach")
     def reach(self, cases, observed):
-        for name in ("out of reach", "diagonal"):
+        for name in ("out of reach", "exactly at reach", "diagonal"):
             self._compare(cases, observed, name)
 
     @subtest("no sources, or no galaxies")
@@ -1518,6 +1599,17 @@ class Tiles(Exercise):
         rows, columns = _starts(21, 8, 5), _starts(30, 8, 5)
         got = sum(shape[0] for shape in observed["a size that does not fit"]["shapes"])
         expect.equal(got, len(rows) * len(columns), "a size that does not fit, number of tiles")
+        for name in ("a size that does not fit", "identity"):
+            image, size, step = (cases[name][key] for key in ("image", "size", "step"))
+            rows, columns = (_starts(length, size, step) for length in image.shape[:2])
+            want = np.sort(image[np.ix_(rows, columns)][..., 0].ravel())
+            corners = np.sort(np.asarray(observed[name]["corners"], float))
+            expect.true(
+                corners.shape == want.shape and np.allclose(corners, want, rtol=1e-2, atol=1e-2),
+                f"{name}: tiles begin elsewhere than they should: at 0, step, 2 step, … as long as they fit, and the "
+                f"last one at the length − size; for a length of {image.shape[0]}, tiles of {size} and steps of {step} "
+                f"at {expect.show(rows)}.",
+            )
 
     @subtest("pixels that know their neighbours: the same as in one pass")
     def one_pass(self, cases, observed):
@@ -1573,7 +1665,7 @@ def _blended(case, margin):
 
 def _tiled(in_tiles, case):
     """What the answer makes of an image, and what it handed to `predict`."""
-    shapes = []
+    shapes, corners = [], []
 
     def predict(tiles):
         tiles = np.asarray(tiles)
@@ -1582,6 +1674,7 @@ def _tiled(in_tiles, case):
             raise ValueError(
                 f"predict takes a batch of tiles (n, size, size, bands), got an array of shape {tiles.shape}"
             )
+        corners.extend(float(number) for number in tiles[:, 0, 0, 0])
         if case["kind"] == "neighbours":
             return _neighbours(tiles, case["margin"])
         if case["kind"] == "one more":
@@ -1599,4 +1692,4 @@ def _tiled(in_tiles, case):
                 f"the image ({' '.join(str(error).split())})"
             ) from None
         raise
-    return {"values": values, "shapes": shapes}
+    return {"values": values, "shapes": shapes, "corners": corners}
