@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import scipy.ndimage
+import scipy.optimize
 import scipy.spatial
 import scipy.special
 import scipy.stats
@@ -128,11 +129,13 @@ class Overlap(Exercise):
                 / _count(lit[0] | lit[1]),
                 "You divided by the sum of both sizes: the pixels in both count once in the union.": both / sizes,
                 "This is the Dice coefficient: the IoU comes first.": dice,
+                "This is 1 − IoU.": 1 - iou,
+                "Nothing is added above or below the line: IoU is a ratio of counts.": (both + 1) / (_count(a | b) + 1),
                 "This is one number for all images: give one for each.": np.array(both.sum() / _count(a | b).sum()),
                 "This is the mean over the images: give one for each.": iou.mean(),
                 "This is the share of the pixels that agree, the accuracy.": (a == b).mean(axis=(1, 2)),
-                "bool + bool is OR, so that the sum of two masks counts the pixels in both only once: count "
-                "a & b and a | b.": published,
+                "The pixels in both are missing in the union: it is a | b (and not a ^ b; and of bool arrays a + b is "
+                "OR already, from which nothing is to be taken away).": published,
                 "This uses the values as they are: first decide which pixels are in the mask, > 0.5.": soft,
                 "Two empty masks agree wholly: that counts as 1.": np.where(_count(a | b) > 0, iou, 0),
             }
@@ -258,11 +261,22 @@ class CrossEntropy(Exercise):
                     -weight * t * np.log(clipped) - (1 - t) * np.log(1 - clipped)
                 ).mean(),
                 "This is the sum over the pixels: take the mean.": pixels.sum(),
+                "This is the sum over the pixels of an image: take the mean over all.": pixels.sum() / len(z),
+                "One value for each image: take the mean over all pixels of the batch.": pixels.mean(axis=(1, 2, 3)),
+                "Logits and target were exchanged.": (
+                    weight * z * np.logaddexp(0, -t) + (1 - z) * np.logaddexp(0, t)
+                ).mean(),
+                "A sigmoid was applied before: softplus takes the logits themselves.": (
+                    weight * t * np.logaddexp(0, -p) + (1 - t) * np.logaddexp(0, p)
+                ).mean(),
+                "The weight is mixed with the share: it stands before the first term alone.": (
+                    (1 + (weight - 1) * t) * (t * yes + (1 - t) * no)
+                ).mean(),
                 "The logits were taken for probabilities.": np.mean(
                     -weight * t * np.log(as_probability) - (1 - t) * np.log(1 - as_probability)
                 ),
                 "The target was rounded: a share of 0.3 pays for 0.3 of the one and 0.7 of the other.": hard.mean(),
-                "The weight is not used.": (t * yes + (1 - t) * no).mean(),
+                "The weight is not used, or it is divided out again.": (t * yes + (1 - t) * no).mean(),
                 "The weight stands before both terms: it belongs to the first alone.": weight
                 * (t * yes + (1 - t) * no).mean(),
                 "The weight belongs to the pixels of the source, target 1, not to the background.": (
@@ -274,12 +288,16 @@ class CrossEntropy(Exercise):
                 "This is the mean over weights, Σ w ℓ / Σ w: divide by the number of pixels.": pixels.sum()
                 / (weight * t + 1 - t).sum(),
             }
-        mistakes = {text: value for text, value in mistakes.items() if not np.isclose(value, pixels.mean(), rtol=1e-4)}
+        mistakes = {
+            text: value
+            for text, value in mistakes.items()
+            if np.shape(value) or not np.isclose(value, pixels.mean(), rtol=1e-4)
+        }
         got = observed[name]
         if got is not None and np.shape(got) == () and not np.isfinite(np.asarray(got, float)):
             raise expect.NotYet(
-                f"{name}: the loss is not a finite number. The sigmoid of a large logit is rounded to 1, and ln 0 is "
-                "infinite: use softplus of the logits."
+                f"{name}: the loss is not a finite number. ln 0 is infinite, exp of a large logit overflows, and "
+                "below 0 there is no logarithm: use ops.softplus of the logits, which knows no such limit."
             )
         expect.close(got, pixels.mean(), name, rtol=1e-4, atol=1e-6, mistakes=mistakes)
 
@@ -323,11 +341,20 @@ class CrossEntropy(Exercise):
 
 def _in_training(loss, outputs, target):
     """What a loss says when Keras compiles it, as it does in a training, where tensors have no values yet."""
-    image = keras.Input(outputs.shape[1:])
-    model = keras.Model(image, keras.layers.Identity()(image))
-    model.compile(loss=loss, jit_compile=False)
+    tensors = [keras.ops.convert_to_tensor(values) for values in (target, outputs)]
     try:
-        return float(model.test_on_batch(outputs, target))
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            kinds = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
+            value = tf.function(loss, autograph=False).get_concrete_function(*kinds)(*tensors)
+        elif keras.backend.backend() == "jax":
+            import jax
+
+            value = jax.jit(loss)(*tensors)
+        else:
+            value = loss(*tensors)
+        return float(np.mean(keras.ops.convert_to_numpy(value)))
     except Exception as error:  # whatever it is, there was none outside of a training
         if isinstance(error, NotImplementedError) and str(error).startswith("Exercise "):
             raise
@@ -342,12 +369,20 @@ def _in_training(loss, outputs, target):
 def _slope(answer, case):
     """Gradient of the answer, a loss, with respect to its logits."""
     rest = {key: value for key, value in case.items() if key != "logits"}
+    answer(case["logits"], **rest)  # what fails without a slope, too, says so in its own words
     try:
-        return input_gradient(lambda z: answer(z, **rest), case["logits"])
+        return _numbers(input_gradient(lambda z: answer(z, **rest), case["logits"]))
     except (AttributeError, ValueError, TypeError, NotImplementedError) as error:
         if isinstance(error, NotImplementedError) and str(error).startswith("Exercise "):
             raise
-        raise TypeError("the loss has no slope: compute with keras.ops, not with NumPy") from None
+        raise TypeError("the loss has no slope: compute with keras.ops, not with NumPy, and round nothing") from None
+
+
+def _numbers(slope):
+    """The slope; where there is none, Keras gives no numbers."""
+    if np.asarray(slope).dtype.kind != "f":
+        raise TypeError("no slope")
+    return slope
 
 
 # --- 13.3 -------------------------------------------------------------------------------------------------------------
@@ -485,8 +520,14 @@ class DiceLoss(Exercise):
         case = cases["two masks"]
         p, t = (case[key].reshape(2, -1).astype(float) for key in ("probability", "target"))
         want = np.mean(1 - (2 * (p * t).sum(axis=1) + 1) / (p.sum(axis=1) + t.sum(axis=1) + 1))
+        p, t = (case[key].astype(float) for key in ("probability", "target"))
+        apart = np.mean(1 - (2 * (p * t).sum(axis=(1, 2)) + 1) / ((p + t).sum(axis=(1, 2)) + 1))
         expect.close(
-            observed["two masks"], want, "images with two masks: sums run over rows, columns and masks", rtol=1e-4
+            observed["two masks"],
+            want,
+            "images with two masks: sums run over rows, columns and masks",
+            rtol=1e-4,
+            mistakes={"Each mask has a Dice of its own here.": apart},
         )
 
     @subtest("`smooth` is like half as many pixels more that are sure and right")
@@ -499,6 +540,10 @@ class DiceLoss(Exercise):
             "`smooth` stands above the fraction line too.": 1 - 2 * both / (sizes + 8),
             "`smooth` is multiplied by 2 above the fraction line: 2 Σ p t + smooth.": 1 - 2 * (both + 8) / (sizes + 8),
             "`smooth` is 1 here: use the argument.": 1 - (2 * both + 1) / (sizes + 1),
+            "`smooth` stands below the fraction line too.": 1 - (2 * both + 8) / sizes,
+            "`smooth` belongs above and below the fraction line, not beside it.": 1 - (2 * both / sizes + 8),
+            "Half of `smooth` was added.": 1 - (2 * both + 4) / (sizes + 4),
+            "These are means: with `smooth`, only sums do.": 1 - (2 * both / p.size + 8) / (sizes / p.size + 8),
         }
         got, want = observed["smooth 8"], observed["four sure pixels more"]
         expect.close(got, want, "smooth 8, against four sure pixels more", rtol=1e-4, mistakes=mistakes)
@@ -524,12 +569,13 @@ class DiceLoss(Exercise):
 
 
 def _slope_of_probability(answer, case):
+    answer(case["probability"], case["target"])
     try:
-        return input_gradient(lambda p: answer(p, case["target"]), case["probability"])
+        return _numbers(input_gradient(lambda p: answer(p, case["target"]), case["probability"]))
     except (AttributeError, ValueError, TypeError, NotImplementedError) as error:
         if isinstance(error, NotImplementedError) and str(error).startswith("Exercise "):
             raise
-        raise TypeError("the loss has no slope: compute with keras.ops, not with NumPy") from None
+        raise TypeError("the loss has no slope: compute with keras.ops, not with NumPy, and round nothing") from None
 
 
 # --- 13.4 -------------------------------------------------------------------------------------------------------------
@@ -678,6 +724,7 @@ class UNet(Exercise):
                 want = below
                 mistakes = {"With skips=False nothing is put beside.": np.concatenate([below, skip], axis=-1)}
                 mistakes["With skips=False nothing is put beside. "] = np.concatenate([skip, below], axis=-1)
+            mistakes[_missing(got, below, skip if case["skips"] else below)] = got
             expect.close(got, want, what, rtol=1e-4, atol=1e-5, mistakes=mistakes)
 
     @subtest("at last a 1 × 1 convolution that gives logits, one for each output and pixel")
@@ -704,6 +751,19 @@ class UNet(Exercise):
                 "A ReLU on the logits: the last layer has no activation.": np.maximum(z, 0),
             }
             expect.close(got["outputs"], z, f"{name}, outputs", rtol=1e-3, atol=1e-4, mistakes=mistakes)
+
+
+def _missing(got, below, skip):
+    """Which of two parts of what enters a block is not there."""
+    for part, text in (
+        (below, "What the block below gave, each pixel as 2 × 2, is no part of it: enlarge by UpSampling2D(2) alone."),
+        (skip, "What the block on the way down gave at this size is no part of it: concatenate that, as it is."),
+    ):
+        n = part.shape[-1]
+        sides = [side for side in (got[..., :n], got[..., -n:]) if side.shape == part.shape]
+        if not any(np.allclose(side, part, rtol=1e-4, atol=1e-5) for side in sides):
+            return text
+    return "There is more in it than that."
 
 
 def _look_at_unet(answer, case):
@@ -733,6 +793,8 @@ def _look_at_unet(answer, case):
     probe = keras.Model(model.inputs, [*entering, *leaving, model.outputs[0]])
     *tensors, outputs = (keras.ops.convert_to_numpy(tensor) for tensor in probe(images, training=False))
     weights = [layer for layer in model.layers if layer.weights][-1].get_weights()
+    if len(weights) == 1 and np.ndim(weights[0]) == 4:
+        raise TypeError("the last convolution has no bias: leave use_bias as it is, Conv2D(n_outputs, 1)")
     if len(weights) != 2 or np.ndim(weights[0]) != 4:
         raise TypeError("the last layer with weights should be a convolution: Conv2D(n_outputs, 1)")
     n = len(filters)
@@ -906,8 +968,8 @@ class SoftClasses(Exercise):
         dominant = t.argmax(axis=-1)
         heavy = weights[dominant]
 
-        def dice(a, b, axes=(1, 2)):
-            return np.mean(1 - (2 * (a * b).sum(axis=axes) + 1) / (a.sum(axis=axes) + b.sum(axis=axes) + 1))
+        def dice(a, b, axes=(1, 2), smooth=1):
+            return np.mean(1 - (2 * (a * b).sum(axis=axes) + smooth) / (a.sum(axis=axes) + b.sum(axis=axes) + smooth))
 
         background = dice(p[..., -1], t[..., -1])
         want = (heavy * cost).mean() + background
@@ -915,6 +977,12 @@ class SoftClasses(Exercise):
         sigmoid = scipy.special.expit(z[..., -1])
         mistakes = {
             "The Dice loss of the background is missing.": (heavy * cost).mean(),
+            "Dice is not smoothed here: leave the `smooth` of dice_loss at 1.": (heavy * cost).mean()
+            + dice(p[..., -1], t[..., -1], smooth=0),
+            "This is the sum over the pixels of an image: take the mean over all.": (heavy * cost).sum() / len(z)
+            + background,
+            "This is the mean over the classes, too: add their terms up.": (heavy * cost).mean() / z.shape[-1]
+            + background,
             "The weights are not used.": cost.mean() + background,
             "The cross-entropy is missing.": background,
             "The shares were rounded to the dominant class: a pixel is charged for all its shares.": (
@@ -943,6 +1011,11 @@ class SoftClasses(Exercise):
         mistakes = {text: value for text, value in mistakes.items() if not np.isclose(value, want, rtol=1e-3)}
         got = observed[name]
         if got is not None and np.shape(got) == () and not np.isfinite(np.asarray(got, float)):
+            if not weights.any():
+                raise expect.NotYet(
+                    f"{name}: the loss is not a finite number. A mean over weights, Σ w ℓ / Σ w, would be 0 / 0 here: "
+                    "divide by the number of pixels."
+                )
             raise expect.NotYet(f"{name}: the loss is not a finite number: use log_softmax, not the log of a softmax.")
         expect.close(got, want, name, rtol=1e-3, atol=1e-4, mistakes=mistakes)
 
@@ -1073,9 +1146,17 @@ class Pairs(Exercise):
             low, _ = self._limits(cases[name], pairs)
             close = np.mean(separation < low * (1 - 1e-6))
             smaller = cases[name]["radii"][pairs].min(axis=1)
+            low, high = self._limits(cases[name], pairs)
+            expect.true(
+                close == 0 or np.any((separation < low * (1 - 1e-6)) & (low <= high)),
+                f"{name}: {close:.0%} of the pairs have no room: the larger radius is above the upper limit. Such "
+                "a pair is not used, another one is drawn.",
+            )
             more = (
                 " They keep to the smaller radius: the larger counts." if np.all(separation >= smaller * 0.999) else ""
             )
+            if np.all(separation >= cases[name]["radii"][pairs[:, 0]] * 0.999):
+                more = " They keep to the central galaxy's radius: the larger one counts, whose ever it is."
             expect.true(close == 0, f"{name}: {close:.0%} of the pairs are closer than the larger radius.{more}")
 
     @subtest("no farther than four times the smaller radius, and than the largest separation")
@@ -1088,6 +1169,8 @@ class Pairs(Exercise):
             four = 4 * cases[name]["radii"][pairs]
             far = np.mean(separation > four.min(axis=1) * (1 + 1e-6))
             more = " They keep to four times the larger." if np.all(separation <= four.max(axis=1) * 1.001) else ""
+            if np.all(separation <= four[:, 0] * 1.001):
+                more = " They keep to four times the central galaxy's radius: the smaller one counts."
             expect.true(far == 0, f"{name}: {far:.0%} are farther apart than four times the smaller radius.{more}")
 
     @subtest("separations are spread evenly between the two limits")
@@ -1097,8 +1180,9 @@ class Pairs(Exercise):
         fraction = ((separation - low) / np.maximum(high - low, 1e-9))[high - low > 1e-3]
         expect.true(
             scipy.stats.kstest(fraction, "uniform").pvalue > 1e-6,
-            "many: the separations are not spread evenly between the limits. Draw each from its own range, uniformly; "
-            "do not cut off or draw a place in a square.",
+            "many: the separations are not spread evenly between the limits, from the larger radius to the smaller of "
+            "4 × the smaller radius and `largest`. Draw each from its own whole range, uniform in the distance: not in "
+            "the area, and not cut off afterwards.",
         )
 
     @subtest("every direction occurs as often as any other")
@@ -1268,6 +1352,8 @@ class Targets(Exercise):
                 far = np.abs(own - threshold) > 1e-4 * threshold
                 got = self._channel(cases, observed, name, number)
                 mistakes = {
+                    "This is one band: add them up.": case[which][..., 0] > threshold,
+                    "This is the largest of the bands: add them up.": case[which].max(axis=-1) > threshold,
                     "Masks of central and companion are exchanged.": other > threshold,
                     "A mask knows its own galaxy alone: threshold its own light, not that of both.": own + other
                     > threshold,
@@ -1279,7 +1365,6 @@ class Targets(Exercise):
                     "This is the mean of the bands: divide by the root of their number, so that the noise is 1.": (
                         own / np.sqrt(n_bands) > threshold
                     ),
-                    "This is one band: add them up.": case[which][..., 0] > threshold,
                     "The threshold is always 1.5 here: use the argument.": own > 1.5,
                 }
                 want = own > threshold
@@ -1320,7 +1405,13 @@ class Targets(Exercise):
     def dark(self, cases, observed):
         got = self._channel(cases, observed, "no light in three columns", 2)
         expect.true(not np.isnan(got).any(), "no light in three columns: the share is NaN there; it should be 0.5.")
-        expect.close(got[:, :, :3], np.full((2, 8, 3), 0.5), "no light in three columns, share there", rtol=1e-3)
+        expect.close(
+            got[:, :, :3],
+            np.full((2, 8, 3), 0.5),
+            "no light in three columns, share there",
+            rtol=1e-3,
+            mistakes={"Where there is no light the share is 0.5, not 0.": np.zeros((2, 8, 3))},
+        )
         central, companion = self._light(cases["no light in three columns"])
         want = (central / np.maximum(central + companion, 1e-12))[:, :, 3:]
         expect.close(got[:, :, 3:], want, "no light in three columns, share elsewhere", rtol=1e-4, atol=1e-5)
@@ -1389,7 +1480,20 @@ class Match(Exercise):
                     free[:, in_order[row]] = np.inf
             first = np.where((distance <= reach).any(axis=1), (distance <= reach).argmax(axis=1), -1)
             taxi = np.abs(true[:, None] - found[None]).max(axis=2)
+            rows, columns = scipy.optimize.linear_sum_assignment(np.where(distance <= reach, distance, 1e6))
+            least = np.full(len(true), -1)
+            least[rows] = np.where(distance[rows, columns] <= reach, columns, -1)
+            free, again = np.where(distance <= reach, distance, np.inf), np.full(len(true), -1)
+            while np.isfinite(free).any():
+                row, column = np.unravel_index(free.argmin(), free.shape)
+                again[row], free[:, column] = column, np.inf
+            once = distance[:, nearest].argmin(axis=0) == np.arange(len(true))
             mistakes = {
+                "Where there is no source, the answer is -1.": np.where(want < 0, 0, want),
+                "Positions count from 0.": want + 1,
+                "A matched galaxy is taken, too: strike out its row.": again,
+                "This makes the sum of all distances least: here the nearest pair comes first.": least,
+                "Who lost its nearest source may have another one, if it is free.": np.where(once, nearest, -1),
                 "A source was given to two galaxies: it is free only once.": nearest,
                 "The galaxies chose in their order: the nearest pair of all comes first.": in_order,
                 "The first source within reach was taken: take the nearest.": first,
@@ -1412,7 +1516,8 @@ class Match(Exercise):
         kind = np.asarray(got).dtype
         if np.size(got) and kind.kind == "f":
             raise expect.NotYet(f"{name}: got numbers of {kind}: they are positions in `found`, whole numbers, int.")
-        expect.equal(got, want, name, mistakes=mistakes)
+        expect.true(kind.kind != "b", f"{name}: got yes and no: which source it is, or -1, is asked for.")
+        expect.close(got, want, f"{name}, rows of the sources", mistakes=mistakes)
 
     @subtest("each galaxy has its source, or -1")
     def plain(self, cases, observed):
@@ -1536,7 +1641,14 @@ class Tiles(Exercise):
             late = np.maximum(distance - 1 - margin, 1e-6)
             mistakes = {
                 "This is one row: the outer product of two makes the window.": ramp,
-                "The distance counts from 1 for the first pixel.": np.outer(late, late),
+                "The distance is 1 for the first pixel, and `margin` is taken from that, no more.": np.outer(
+                    late, late
+                ),
+                "The margin is left out but not taken from the distances beyond it.": np.outer(
+                    *[np.where(distance > margin, distance, 1e-6)] * 2
+                )
+                if margin
+                else None,
                 "Weights of 0: at the border of the image no other tile helps out; at least 1e-6.": np.outer(zero, zero)
                 if margin
                 else None,
@@ -1566,6 +1678,10 @@ class Tiles(Exercise):
         got = np.asarray(got, float)
         bad = ~np.isfinite(got).all(axis=-1)
         if bad.any():
+            if bad[0].all() and bad[:, 0].all():
+                raise expect.NotYet(
+                    f"{name}: the border of the image has no value: pixels in the margin count, too, weight 1e-6."
+                )
             where = "the last rows or columns" if not bad[:-size, :-size].any() else "some pixels"
             raise expect.NotYet(
                 f"{name}: {where} have no value: the last tile of a row begins at width − size, that of a column at "
