@@ -708,7 +708,11 @@ def draws_from_elsewhere(magnitudes, radii, n, largest, rng):
 @wrong("13.6", rejected_by=CLOSE)
 def waits_for_a_pair_that_never_comes(magnitudes, radii, n, largest, rng):
     """Leaves out all pairs that could be farther apart than `largest`: in a narrow stamp, all."""
-    return _pairs(magnitudes, radii, n, largest, rng, fits=lambda a, b: 4 * min(radii[a], radii[b]) <= largest)
+
+    def fits(a, b):
+        return abs(magnitudes[a] - magnitudes[b]) < 2 and 4 * min(radii[a], radii[b]) <= largest
+
+    return _pairs(magnitudes, radii, n, largest, rng, fits=fits)
 
 
 # 13.7 what the network should answer

@@ -1071,7 +1071,7 @@ class Pairs(Exercise):
         def case(n_galaxies, n, largest, spread=0.15):
             return {
                 "magnitudes": rng.uniform(19, 23, size=n_galaxies),
-                "radii": 3 * 10 ** rng.normal(0, spread, size=n_galaxies),
+                "radii": np.maximum(3 * 10 ** rng.normal(0, spread, size=n_galaxies), 1.3),  # 4 × 1.3 > a narrow stamp
                 "n": n,
                 "largest": largest,
                 "seed": int(rng.integers(1e6)),
@@ -1249,14 +1249,14 @@ class Pairs(Exercise):
 class _Patient(np.random.Generator):
     """A generator like any other, but not for ever: a loop that never finds a pair ends."""
 
-    left = 1_000_000
+    left = 500_000
 
     def __getattribute__(self, name):
         if not name.startswith("_") and name != "left":
             self.left -= 1
             if self.left < 0:
                 raise RuntimeError(
-                    "a million draws, and still not enough pairs: your rules leave no room for any. A pair is left "
+                    "half a million draws, and still not enough pairs: your rules leave no room. A pair is left "
                     "out only where the larger radius is above four times the smaller one, or above `largest`"
                 )
         return super().__getattribute__(name)
