@@ -105,8 +105,8 @@ axes[1].imshow(np.ma.masked_equal(owner[part] % 19 + (owner[part] > 0), 0), cmap
 # %% [markdown]
 # A small one suffers most: $(s-1)/(s+1)$ is 0.67 for a side of 5 pixels and 0.96 for one of 50.
 #
-# Write both. Beware of one trap that sits in published code for deblending: the union as `(p + t).sum() - both`. Of two
-# bool arrays `p + t` is *or*, and a perfect mask then scores infinity.
+# Write both. Beware of one trap that sits in published code for taking overlapping galaxies apart: the union as
+# `(p + t).sum() - both`. Of two bool arrays `p + t` is *or*, and a perfect mask then scores infinity.
 
 # %% exercise="13.1"
 # Exercise 13.1
@@ -265,7 +265,7 @@ check("13.3", dice_loss)
 
 # %% [markdown]
 # Before it knows anything, a network learns which *constant* is best. Where few pixels are of the source, that constant
-# decides how it begins. The pixels of stars are few: less than 2 % of a field.
+# decides how it begins. The pixels of stars ("point sources") are few: less than 2 % of a field.
 #
 # **Predict:** Which constant probability is best for cross-entropy, if 2 % of the pixels are stars? Which one if these
 # weigh 49 times as much? Which one for Dice?
@@ -308,9 +308,9 @@ for axis, (name, line) in zip(axes, lines.items(), strict=True):
 # that was seen there on the way down beside the one that comes from below: the **skip connection**.
 #
 # ```
-#   image ─ block 16 ──────────────────── beside ─ block 16 ─ logits
-#              └ pool ─ block 32 ────── beside ─ block 32 ┘ enlarge
-#                          └ pool ─ block 64 ┘ enlarge
+#   image ─ block 8 ───────────────────── beside ─ block 8 ─ logits
+#              └ pool ─ block 16 ────── beside ─ block 16 ┘ enlarge
+#                          └ pool ─ block 32 ┘ enlarge
 # ```
 #
 # A block is twice a convolution of 3 × 3, batch normalisation (lab 07) and ReLU. It is given.
@@ -374,7 +374,7 @@ check("13.4", unet)
 
 # %% [markdown]
 # Input height and width are `None`: a network of convolutions alone runs on any size (that can be halved so often).
-# We train on pieces of 64 × 64 pixels and run on 128, and at the end on a thousand.
+# We train on pieces of 64 × 64 pixels and run on 128, and at the end on more than 400.
 #
 # Pixels of galaxies reach from 1 to some thousands in units of the noise, so we hand over
 # $\operatorname{arcsinh}(x/3)/3$: linear in the noise, logarithmic far above it.
@@ -445,7 +445,7 @@ plotting.gallery(pictures, ["a field", "pixels of stars", *star_masks], columns=
 
 # %% [markdown]
 # *Figure: the test field with most star pixels, the truth, and what the three networks call a star after 60 steps.* With
-# plain cross-entropy the network is careful, and misses many pixels of stars. With weights it finds nearly all of them,
+# plain cross-entropy the network misses many pixels of stars. With weights it finds nearly all of them,
 # and many galaxies besides: a missed star costs more than a few false ones. Dice also hunts for stars. None of the three
 # is wrong. They answer different questions, and the loss is where you say which one you ask.
 #
@@ -496,7 +496,7 @@ def class_loss(logits, target, weights):
     Parameters
     ----------
     logits, target : (n, height, width, classes) tensors
-    weights : (classes,) array
+    weights : (classes,) float32 array
 
     Returns
     -------
@@ -522,10 +522,11 @@ check("13.5", (class_weights, class_loss))
 weights = class_weights(share_pieces)
 for name, weight in zip(field_data.class_names, weights, strict=True):
     print(f"{name:13} weighs {weight:5.2f}, its root {np.sqrt(weight):.2f}")
+root_weights = np.sqrt(weights).astype("float32")  # as the logits: TensorFlow does not multiply float32 by float64
 
 
 def two_answers(target, logits):
-    what = class_loss(logits[..., :5], target[..., :5], np.sqrt(weights))
+    what = class_loss(logits[..., :5], target[..., :5], root_weights)
     whether = cross_entropy(logits[..., 5:], target[..., 5:])
     return what + whether
 
@@ -563,10 +564,11 @@ plotting.confusion({"pixels of 40 test fields": counts}, field_data.class_names)
 
 # %% [markdown]
 # *Figures: two test fields, the class that dominates each pixel and the one the network prefers; and how the network
-# classifies the pixels of each class, each row adding up to 1.* Stars are told apart from galaxies, and sky from both.
-# Spheroids and discs are often mixed up, and "irregular" is hardly ever said: most galaxies here are a few pixels
-# across, smeared by the atmosphere over the width of a star, and where nothing can be seen the weights decide what is
-# said. Morpheus had the sharp eyes of Hubble.
+# classifies the pixels of each class, each row adding up to 1.* Sky is told apart from sources. Which of the other
+# classes a pixel gets is far less certain, and differs from run to run: with another seed, more stars are called discs,
+# or a class is said that is never said here. Most galaxies are a few pixels across, smeared by the atmosphere over the
+# width of a star, and where nothing can be seen the weights and the start decide what is said. Morpheus had the sharp
+# eyes of Hubble.
 #
 # ## 6 · Pairs of galaxies
 #
@@ -598,7 +600,7 @@ def draw_pairs(magnitudes, radii, n, largest, rng):
     Returns
     -------
     pairs : (n, 2) int array
-        Positions of central galaxy and companion in the arrays.
+        Positions of central galaxy and companion in the arrays; both are drawn at random, either may be any galaxy.
     offsets : (n, 2) array
         Of the companion from the central one, down and to the right [pixels].
 
@@ -1018,7 +1020,9 @@ plotting.gallery(pictures, titles, columns=6, size=1.25);
 # The cure: let the pieces overlap, and take the weighted mean of their predictions, with weights that fade out towards
 # the borders. Where nothing from beyond the border can be felt, a piece says the same as the whole image would. Give the
 # **margin**, the pixels next to the border that are spoilt, as good as no weight, and the result is *exactly* that of
-# one pass.
+# one pass, on two conditions. Steps are at most as long as the size less twice the margin: each pixel then lies in the
+# middle part of some tile. And tiles begin at least a margin apart: at the border of the image all weights are 1e-6, and
+# a second tile, spoilt there, would count as much as the first, which is not.
 
 # %% exercise="13.9"
 # Exercise 13.9
@@ -1125,16 +1129,17 @@ figure.colorbar(picture, ax=axes[-1]);
 
 # %% [markdown]
 # *Figure: the probability of a source on a piece of the real sky, predicted in one pass, and the difference from it for
-# tiles of 192 pixels (the last ones overlap a little) side by side, with overlap in steps of 80 pixels, and in steps of
-# 60.* Side by side, the seams are there. Overlap and margin remove them, down to rounding errors. With steps of 60 there
-# are no seams either, but differences all over, at the edges of sources: a network with three poolings gives the same
-# answer for a shifted image only if it is shifted by a multiple of 8 pixels (lab 02).
+# tiles of 192 pixels side by side (but for the last ones, which have to end with the image), with overlap in steps of 80
+# pixels, and in steps of 60.* Side by side, there is a seam. Overlap and margin remove it, down to rounding errors. With
+# steps of 60 there is no sharp seam, but a lattice of wide bands with differences at the edges of sources, where tiles
+# count that begin at 60 or 180: a network with three poolings gives the same answer for a shifted image only if it is
+# shifted by a multiple of 8 pixels (lab 02).
 
 # %% [markdown] tags=["answer"]
 # <details><summary>Answer</summary>
 #
-# 60 is not a multiple of 8. The blocks of 8 × 8 pixels that the network pools are then others than in one pass, and so
-# are its answers, a little, everywhere.
+# 60 and 180 are not multiples of 8. The blocks of 8 × 8 pixels that the network pools in these tiles are others than in
+# one pass, and so are its answers, a little. Tiles that begin at 0, 120 and 240 say the same as one pass.
 # </details>
 
 # %% [markdown]
@@ -1146,8 +1151,9 @@ figure.colorbar(picture, ax=axes[-1]);
 # catalogue's objects that are found, **purity** the share of found sources that are in the catalogue.
 #
 # The catalogue is not the truth. It was made by another programme, leaves out bright stars, and is incomplete for
-# objects fainter than about 24.5. Sources on light that belongs to no outline are neither right nor wrong, and are left
-# out here; the rest still holds faint objects that exist and count as false.
+# objects fainter than about 24.5. Sources on light that belongs to no outline, more than half of all, are neither right
+# nor wrong, and are left out here: purity is that of the others. These still hold faint objects that exist and count as
+# false.
 
 # %%
 said = in_tiles(says, sky_tile, size=384, step=256, margin=56)

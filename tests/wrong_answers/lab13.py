@@ -75,6 +75,16 @@ def takes_all_that_is_not_zero(predicted, true):
     return _iou_and_dice(*_counts(predicted.astype(bool), true.astype(bool)))
 
 
+@wrong("13.1", rejected_by=SOFT)
+def takes_a_half_into_the_mask(predicted, true):
+    return _iou_and_dice(*_counts(predicted >= 0.5, true >= 0.5))
+
+
+@wrong("13.1", rejected_by=SOFT)
+def compares_the_predicted_mask_alone(predicted, true):
+    return _iou_and_dice(*_counts(predicted > 0.5, true > 0))
+
+
 @wrong("13.1", rejected_by=EACH)
 def counts_all_images_together(predicted, true):
     return _iou_and_dice(*_counts(predicted > 0.5, true > 0.5, axis=None))
@@ -98,6 +108,11 @@ def gives_nothing_for_two_empty_masks(predicted, true):
     both, union = _counts(predicted > 0.5, true > 0.5)
     iou = both / np.maximum(union, 1)
     return iou, 2 * iou / (1 + iou)
+
+
+@wrong("13.1", rejected_by=ITSELF)
+def returns_lists(predicted, true):
+    return [list(values) for values in _iou_and_dice(*_counts(predicted > 0.5, true > 0.5))]
 
 
 # 13.2 cross-entropy
@@ -182,6 +197,7 @@ VALUE = "probabilities count by their value: nothing is rounded"
 ALIKE = "each image counts alike, the small galaxy's as much as the large one's"
 SMOOTH = "`smooth` is like half as many pixels more that are sure and right"
 NOTHING = "an empty image: nothing seen costs nothing, something seen costs much"
+HAS_SLOPE = "it has a slope"
 AXES = (1, 2, 3)
 
 
@@ -226,6 +242,18 @@ def applies_a_sigmoid(probability, target, smooth=1.0):
     return ops.mean(1 - (2 * both + smooth) / (sizes + smooth))
 
 
+@wrong("13.3", rejected_by=VALUE)
+def rounds_the_target(probability, target, smooth=1.0):
+    both, sizes = _sums(probability, ops.cast(target > 0.5, "float32"))
+    return ops.mean(1 - (2 * both + smooth) / (sizes + smooth))
+
+
+@wrong("13.3", rejected_by=VALUE)
+def takes_the_smaller_of_both(probability, target, smooth=1.0):
+    both = ops.sum(ops.minimum(probability, target), axis=AXES)
+    return ops.mean(1 - (2 * both + smooth) / (_sums(probability, target)[1] + smooth))
+
+
 @wrong("13.3", rejected_by=ALIKE)
 def adds_up_the_whole_batch(probability, target, smooth=1.0):
     both, sizes = _sums(probability, target, axis=None)
@@ -260,6 +288,15 @@ def smooths_below_the_line_alone(probability, target, smooth=1.0):
 def does_not_smooth(probability, target, smooth=1.0):
     both, sizes = _sums(probability, target)
     return ops.mean(1 - 2 * both / sizes)
+
+
+@wrong("13.3", rejected_by=HAS_SLOPE)
+def loops_over_the_images(probability, target, smooth=1.0):
+    losses = []
+    for p, t in zip(probability, target, strict=True):
+        both, sizes = _sums(p, t, axis=None)
+        losses.append(1 - (2 * both + smooth) / (sizes + smooth))
+    return ops.mean(ops.stack(losses))
 
 
 # 13.4 the U-Net
@@ -368,6 +405,16 @@ def smooths_when_enlarging(block, input_shape, n_outputs, filters=(8, 16, 32), s
     return keras.Model(inputs, layers.Conv2D(n_outputs, 1)(x))
 
 
+@wrong("13.4", rejected_by=UP)
+def has_no_skips_unless_asked(block, input_shape, n_outputs, filters=(8, 16, 32), skips=False):
+    return _unet(block, input_shape, n_outputs, filters, skips)
+
+
+@wrong("13.4", rejected_by=BLOCKS)
+def has_filters_of_its_own_unless_asked(block, input_shape, n_outputs, filters=(16, 32, 64), skips=True):
+    return _unet(block, input_shape, n_outputs, filters, skips)
+
+
 @wrong("13.4", rejected_by=WITHOUT)
 def always_has_skips(block, input_shape, n_outputs, filters=(8, 16, 32), skips=True):
     return _unet(block, input_shape, n_outputs, filters, skips, always=True)
@@ -398,6 +445,7 @@ ABSENT = "a class that does not occur weighs nothing"
 DICE_ALONE = "without weights nothing but the background's Dice is left"
 ALL_SHARES = "shares of several classes in one pixel all count"
 DOMINANT = "a pixel weighs as its dominant class does"
+EACH_SLOPE = "it has a slope in every class"
 
 
 def _dice(p, t):
@@ -447,7 +495,12 @@ def _counts_all_classes(target):
     return np.where(frequency > 0, 1 / (target.shape[-1] * np.maximum(frequency, 1e-9)), 0)
 
 
+def _too_short(target):
+    return _weights(target)[: target.argmax(axis=-1).max() + 1]
+
+
 for _name, _rejected_by, _function in (
+    ("forgets_classes_after_the_last_that_occurs", ABSENT, _too_short),
     ("returns_the_frequencies", FREQUENCY, _frequencies),
     ("takes_the_mean_shares", FREQUENCY, _inverse_of_shares),
     ("does_not_divide_by_the_classes", FREQUENCY, _inverse_frequency),
@@ -496,7 +549,13 @@ def _logarithm_of_softmax(logits, target, weights):
     return ops.mean(_pixel_weight(target, weights) * cost) + _background(logits, target)
 
 
+def _indexes_with_a_tensor(logits, target, weights):
+    cost = -ops.sum(target * ops.log_softmax(logits, axis=-1), axis=-1)
+    return ops.mean(weights[np.argmax(target, axis=-1)] * cost) + _background(logits, target)
+
+
 for _name, _rejected_by, _function in (
+    ("indexes_with_a_tensor", EACH_SLOPE, _indexes_with_a_tensor),
     ("has_no_dice", DICE_ALONE, _without_dice),
     ("has_dice_of_all_classes", DICE_ALONE, _dice_of_all),
     ("takes_dice_of_a_sigmoid", DICE_ALONE, _dice_of_a_sigmoid),
@@ -602,6 +661,35 @@ def draws_angles_in_degrees(magnitudes, radii, n, largest, rng):
     return _pairs(magnitudes, radii, n, largest, rng, place=place)
 
 
+@wrong("13.6", rejected_by=DIRECTIONS)
+def takes_the_direction_of_a_place_in_a_square(magnitudes, radii, n, largest, rng):
+    def place(s, angle):
+        down, right = rng.uniform(-1, 1, size=2)
+        return s * down / np.hypot(down, right), s * right / np.hypot(down, right)
+
+    return _pairs(magnitudes, radii, n, largest, rng, place=place)
+
+
+@wrong("13.6", rejected_by=EITHER)
+def puts_the_earlier_one_in_the_middle(magnitudes, radii, n, largest, rng):
+    return _pairs(
+        magnitudes, radii, n, largest, rng, fits=lambda a, b: a < b and abs(magnitudes[a] - magnitudes[b]) < 2
+    )
+
+
+@wrong("13.6", rejected_by=EITHER)
+def takes_the_next_one_for_the_companion(magnitudes, radii, n, largest, rng):
+    def fits(a, b):
+        return b == (a + 1) % len(radii) and abs(magnitudes[a] - magnitudes[b]) < 2
+
+    return _pairs(magnitudes, radii, n, largest, rng, fits=fits)
+
+
+@wrong("13.6", rejected_by=EITHER)
+def never_draws_the_last_one(magnitudes, radii, n, largest, rng):
+    return _pairs(magnitudes[:-1], radii[:-1], n, largest, rng)
+
+
 @wrong("13.6", rejected_by=EITHER)
 def puts_the_brighter_one_in_the_middle(magnitudes, radii, n, largest, rng):
     return _pairs(magnitudes, radii, n, largest, rng, fits=lambda a, b: 0 <= magnitudes[b] - magnitudes[a] < 2)
@@ -615,6 +703,16 @@ def makes_a_generator_of_its_own(magnitudes, radii, n, largest, rng):
 @wrong("13.6", rejected_by=GENERATOR)
 def draws_from_elsewhere(magnitudes, radii, n, largest, rng):
     return _pairs(magnitudes, radii, n, largest, np.random.default_rng())
+
+
+@wrong("13.6", rejected_by=CLOSE)
+def waits_for_a_pair_that_never_comes(magnitudes, radii, n, largest, rng):
+    """Leaves out all pairs that could be farther apart than `largest`: in a narrow stamp, all."""
+
+    def fits(a, b):
+        return abs(magnitudes[a] - magnitudes[b]) < 2 and 4 * min(radii[a], radii[b]) <= largest
+
+    return _pairs(magnitudes, radii, n, largest, rng, fits=fits)
 
 
 # 13.7 what the network should answer
@@ -648,6 +746,12 @@ def stacks_at_the_front(central, companion, threshold):
 def returns_doubles(central, companion, threshold):
     a, b = _light(central, companion)
     return _answers(a > threshold, b > threshold, _share(a, b), kind="float64")
+
+
+@wrong("13.7", rejected_by=MASKS)
+def includes_the_threshold(central, companion, threshold):
+    a, b = _light(central, companion)
+    return _answers(a >= threshold, b >= threshold, _share(a, b))
 
 
 @wrong("13.7", rejected_by=MASKS)
@@ -744,6 +848,16 @@ def says_yes_or_no(true, found, reach):
     return _greedy(_distances(true, found), reach) >= 0
 
 
+@wrong("13.8", rejected_by=MATCHED)
+def returns_floats(true, found, reach):
+    return _greedy(_distances(true, found), reach).astype(float)
+
+
+@wrong("13.8", rejected_by=MATCHED)
+def returns_a_list(true, found, reach):
+    return [int(k) for k in _greedy(_distances(true, found), reach)]
+
+
 @wrong("13.8", rejected_by=ONCE)
 def gives_a_source_to_two_galaxies(true, found, reach):
     distance = _distances(true, found)
@@ -782,6 +896,11 @@ def takes_the_first_within_reach(true, found, reach):
                 match[row] = column
                 break
     return match
+
+
+@wrong("13.8", rejected_by=REACH)
+def ends_before_reach(true, found, reach):
+    return _greedy(_distances(true, found), np.nextafter(reach, 0))
 
 
 @wrong("13.8", rejected_by=REACH)
@@ -880,6 +999,17 @@ def _adds_up(predict, image, size, step, margin):
     )
 
 
+def _sums_like_the_image(predict, image, size, step, margin):
+    total, weights = np.zeros_like(image), np.zeros((*image.shape[:2], 1))
+    weight = _window(size, margin)[..., None]
+    for row in _starts(image.shape[0], size, step):
+        for column in _starts(image.shape[1], size, step):
+            here = slice(row, row + size), slice(column, column + size)
+            total[here] += weight * predict(image[here][None])[0]
+            weights[here] += weight
+    return total / weights
+
+
 def _does_not_divide(predict, image, size, step, margin):
     return _in_tiles(predict, image, size, step, margin, divide=False)
 
@@ -888,6 +1018,13 @@ def _leaves_the_rest(predict, image, size, step, margin):
     return _in_tiles(
         predict, image, size, step, margin, starts=lambda length, size, step: range(0, length - size + 1, step)
     )
+
+
+def _spreads_the_tiles(predict, image, size, step, margin):
+    def starts(length, size, step):
+        return np.rint(np.linspace(0, length - size, len(_starts(length, size, step)))).astype(int)
+
+    return _in_tiles(predict, image, size, step, margin, starts=starts)
 
 
 def _cuts_the_rest_short(predict, image, size, step, margin):
@@ -929,7 +1066,9 @@ def _last_one_wins(predict, image, size, step, margin):
 for _name, _rejected_by, _function in (
     ("adds_up_the_tiles", IDENTITY, _adds_up),
     ("does_not_divide_by_the_weights", IDENTITY, _does_not_divide),
+    ("keeps_sums_like_the_image", IDENTITY, _sums_like_the_image),
     ("leaves_out_the_last_rows_and_columns", ENDS, _leaves_the_rest),
+    ("spreads_the_tiles_evenly", BATCH, _spreads_the_tiles),
     ("makes_the_last_tiles_smaller", BATCH, _cuts_the_rest_short),
     ("hands_over_single_tiles", BATCH, _hands_over_single_tiles),
     ("averages_evenly", ONE_PASS, _averages_evenly),
