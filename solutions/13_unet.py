@@ -390,10 +390,10 @@ def stretched(images):
 
 
 def pieces(images, size=64):
-    """Cut (n, height, width, channels) into pieces of size × size."""
-    n, height, width, channels = images.shape
-    cut = images.reshape(n, height // size, size, width // size, size, channels)
-    return cut.swapaxes(2, 3).reshape(-1, size, size, channels)
+    """Cut (n, height, width, bands) into pieces of size × size."""
+    n, height, width, bands = images.shape
+    cut = images.reshape(n, height // size, size, width // size, size, bands)
+    return cut.swapaxes(2, 3).reshape(-1, size, size, bands)
 
 
 def compiled(network, loss, steps, rate=0.005):
@@ -971,11 +971,15 @@ def by_library(extract):
     return places_and_map
 
 
-methods = {"watershed": by_watershed, "SEP": by_library(extraction.sep_sources), "photutils": by_library(extraction.photutils_sources)}
-for name, method in methods.items():
+finders = {
+    "watershed": by_watershed,
+    "SEP": by_library(extraction.sep_sources),
+    "photutils": by_library(extraction.photutils_sources),
+}
+for name, finder in finders.items():
     masks, exactly_two = np.zeros(truth.shape, bool), 0
     for image, places, mask in zip(coarse_detection, centres, masks, strict=True):
-        found, segmentation = method(image)
+        found, segmentation = finder(image)
         exactly_two += len(found) == 2
         for k, source in enumerate(match_centres((places - 0.5) / 2, np.reshape(found, (-1, 2)), 2.5)):
             mask[..., k] = segmentation == source + 1 if source >= 0 else False
