@@ -50,6 +50,17 @@ class Client:
         self.client.load_connection_file(str(kernel.connection_file))
         self.client.start_channels(hb=False)
         OPEN.append(self)
+        self.subscribe()
+
+    def subscribe(self, seconds=5):
+        """Wait until the kernel's messages arrive here: what it says before is lost, and its end of work with it."""
+        deadline = time.monotonic() + seconds
+        while self.kernel.alive() and time.monotonic() < deadline:
+            self.client.kernel_info()
+            try:
+                return self.client.get_iopub_msg(timeout=0.5)
+            except queue.Empty:
+                continue
 
     def close(self):
         if self in OPEN:
