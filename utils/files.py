@@ -1,5 +1,6 @@
-"""Where the course's files are, and how to write one whole or not at all."""
+"""Where the course's files are, how to write one whole or not at all, and how to read one that must not change."""
 
+import hashlib
 import os
 import tempfile
 from contextlib import contextmanager
@@ -37,6 +38,39 @@ def replacing(path):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_verified(path, sha256, cure):
+    """The bytes of a file that is known by its checksum.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    sha256 : str
+        In hexadecimal digits.
+    cure : str
+        How to get the file back; it ends the text of an error.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be read, or holds something else.
+
+    Examples
+    --------
+    >>> read_verified(ROOT / "LICENSE", "0" * 64, "fetch it anew")
+    Traceback (most recent call last):
+    ...
+    OSError: LICENSE is damaged: its checksum is not the one it was made with; fetch it anew
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise type(error)(f"{path.name} cannot be read ({error.strerror or error}); {cure}") from None
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise OSError(f"{path.name} is damaged: its checksum is not the one it was made with; {cure}")
+    return raw
 
 
 def _umask():

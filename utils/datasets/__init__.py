@@ -15,7 +15,7 @@ stale is read.
 
 import inspect
 
-from utils.datasets import blends, fields, galaxy10, hsc, hubble, morphology, surveys
+from utils.datasets import fields, galaxy10, hsc, hubble, morphology, surveys
 from utils.datasets.cache import cache_folder, cached
 from utils.datasets.network import DownloadError, fetch
 from utils.datasets.splits import PARTS, SPLITS, Dataset, Split, stream
@@ -26,7 +26,6 @@ _SETS = {
     "morphology": morphology,
     "surveys": surveys,
     "fields": fields,
-    "blends": blends,
     "hubble": hubble,
     "hsc": hsc,
     "galaxy10": galaxy10,
@@ -39,7 +38,7 @@ def load(name, **options):
     Parameters
     ----------
     name : str
-        ``morphology``, ``surveys``, ``fields``, ``blends``, ``hubble``, ``hsc`` or ``galaxy10``.
+        ``morphology``, ``surveys``, ``fields``, ``hubble``, ``hsc`` or ``galaxy10``.
     **options
         Those of ``describe`` in the module of that name.
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils import sky
-from utils.datasets.splits import SPLITS, check_limits, check_sigmas, check_simulated, stream
+from utils.datasets.splits import SPLITS, check_sigmas, check_simulated, stream
 
 CLASSES = ("spheroid", "disc", "irregular", "point source", "background")
 LEAST = 5  # an object that owns fewer pixels is left out of the truth
@@ -43,7 +43,7 @@ def describe(
     """
     check_simulated(survey, n_train, n_validation, n_test, size, seed)
     if magnitude is not None:
-        check_limits("magnitude", magnitude)
+        sky.check_limits(magnitude)
     check_sigmas("threshold", threshold)
     seen_by = sky.SURVEYS[survey]
     bright, faint = magnitude or _magnitudes(seen_by)
@@ -61,8 +61,7 @@ def describe(
 
 def _magnitudes(survey):
     """Bright and faint limit for a survey, from its depth in the band next to i."""
-    i = np.argmin(np.abs(np.array(survey.wavelengths) - 770))
-    return 18.0, survey.depth[i] - 0.75
+    return 18.0, survey.depth[survey.nearest_band(770)] - 0.75
 
 
 def make(survey, n_train, n_validation, n_test, size, magnitude, threshold, seed):

@@ -1,6 +1,5 @@
 """A tile of the real sky: the Subaru Hyper Suprime-Cam survey, with a catalogue of stars and galaxies."""
 
-import hashlib
 import io
 
 import numpy as np
@@ -9,7 +8,7 @@ from skimage import draw
 
 from utils import sky
 from utils.datasets.splits import check_sigmas
-from utils.files import ROOT
+from utils.files import ROOT, read_verified
 
 PATH = ROOT / "data" / "hsc_tile.npz"
 SHA256 = "8e30ef72d734ad28f23680636da72f2937520d55da21a29e8a0277542e4fcf29"
@@ -112,12 +111,7 @@ def read():
         Where the file is missing or damaged; the text says how to get it back.
     """
     cure = "`git checkout -- data/hsc_tile.npz` brings it back; data/README.md says how it is made"
-    try:
-        raw = PATH.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"data/{PATH.name} is missing; {cure}") from None
-    if hashlib.sha256(raw).hexdigest() != SHA256:
-        raise OSError(f"data/{PATH.name} is damaged: its checksum is not the one it was made with; {cure}")
+    raw = read_verified(PATH, SHA256, cure)
     with np.load(io.BytesIO(raw), allow_pickle=False) as file:
         tile = {key: file[key] for key in file.files}
     tile["flux"] = decode(tile.pop("low"), tile.pop("high"), tile["sky_noise"])

@@ -40,9 +40,7 @@ def derive(folder):
     low, high = hsc.encode(flux, noise)
     objects = json.loads((folder / "single_test.json").read_text())[0]["annotations"]
     outlines = [np.array(thing["segmentation"][0]).reshape(-1, 2) for thing in objects]
-    boxes = np.array(
-        [thing["bbox"] for thing in objects]
-    )  # x, y, width, height of cut-outs; the centre is the source's
+    cuts = np.array([thing["bbox"] for thing in objects])  # x, y, width, height; the source is in the middle
     return {
         "low": low,
         "high": high,
@@ -50,7 +48,7 @@ def derive(folder):
         "sky_noise": noise,
         "kind": np.array([thing["category_id"] for thing in objects], np.uint8),
         "magnitude": np.array([thing["imag"] for thing in objects], np.float32),
-        "centre": (boxes[:, :2] + boxes[:, 2:] // 2).astype(np.int16),
+        "centre": (cuts[:, :2] + cuts[:, 2:] // 2).astype(np.int16),
         "outline_length": np.array([len(outline) for outline in outlines], np.int16),
         "vertices": np.concatenate(outlines).astype(np.int16),
     }

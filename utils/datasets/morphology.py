@@ -45,7 +45,7 @@ def describe(n_train=4000, n_validation=1000, n_test=1000, size=64, upright=Fals
 
 def _magnitudes(survey):
     """Bright and faint limit for a survey, from its depth in the band next to r."""
-    r = np.argmin(np.abs(np.array(survey.wavelengths) - 620))
+    r = survey.nearest_band(620)
     return survey.depth[r] - BRIGHT, survey.depth[r] - FAINT
 
 

@@ -19,8 +19,6 @@ class Split:
     truth : (n,) structured array, one row an image; of images with many objects one row an object
     segmentation : (n, size, size) int16, label of the object that owns a pixel, or 0
     unlabelled : (n, size, size) bool, light of which nobody said what it is
-    masks : (n, size, size, objects) bool, pixels of each object; they may overlap
-    alone : (n, objects, size, size, bands) float16, each object's own light without noise
     """
 
     images: np.ndarray
@@ -28,8 +26,6 @@ class Split:
     truth: np.ndarray
     segmentation: np.ndarray | None = None
     unlabelled: np.ndarray | None = None
-    masks: np.ndarray | None = None
-    alone: np.ndarray | None = None
 
 
 PARTS = tuple(field.name for field in dataclasses.fields(Split))
@@ -69,19 +65,13 @@ def check_whole(name, value, least):
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
-def check_simulated(survey, n_train, n_validation, n_test, size, seed, least=8):
-    """A ValueError unless the options of all simulated sets are in order; `least` is the smallest side [pixels]."""
+def check_simulated(survey, n_train, n_validation, n_test, size, seed):
+    """A ValueError unless the options of all simulated sets are in order."""
     for key, value in (("n_train", n_train), ("n_validation", n_validation), ("n_test", n_test), ("seed", seed)):
         check_whole(key, value, 0)
-    check_whole("size", size, least)
+    check_whole("size", size, 8)
     if not isinstance(survey, str) or survey not in sky.SURVEYS:
         raise ValueError(f"survey must be one of {', '.join(sky.SURVEYS)}; got {survey!r}")
-
-
-def check_limits(name, value):
-    """A ValueError unless an option is a pair of magnitudes, the smaller number first."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2 or not value[0] <= value[1]:
-        raise ValueError(f"{name} must be (bright limit, faint limit), the smaller number first; got {value!r}")
 
 
 def check_sigmas(name, value):

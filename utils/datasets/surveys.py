@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils import sky
-from utils.datasets.splits import SPLITS, check_limits, check_simulated, stream
+from utils.datasets.splits import SPLITS, check_simulated, stream
 
 CLASSES = ("smooth", "spiral")
 ARMS = (0.2, 0.5)  # share of a spiral's disc light that lies in its arms: weaker than in the data set "morphology"
@@ -31,7 +31,7 @@ def describe(survey="SDSS", n_train=3000, n_validation=1000, n_test=1000, size=3
     seed : int
     """
     check_simulated(survey, n_train, n_validation, n_test, size, seed)
-    check_limits("magnitude", magnitude)
+    sky.check_limits(magnitude)
     seen_by, (bright, faint) = sky.SURVEYS[survey], magnitude
     return {
         "class_names": CLASSES,

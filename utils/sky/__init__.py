@@ -12,7 +12,7 @@ Whole fields with many sources work the same way: ``draw_field`` and ``render_fi
 ``parts`` what a row of it looks like, ``images`` what makes pixels of that, ``scenes`` what makes fields of many.
 """
 
-from utils.sky.galaxies import KINDS, TRUTH, draw_galaxies, empty_truth
+from utils.sky.galaxies import KINDS, TRUTH, check_limits, draw_galaxies, empty_truth
 from utils.sky.images import colour, render
 from utils.sky.scenes import (
     OBJECTS,
@@ -34,6 +34,7 @@ __all__ = [
     "TRUTH",
     "Field",
     "Survey",
+    "check_limits",
     "colour",
     "colour_weight",
     "detection",

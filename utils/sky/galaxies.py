@@ -70,6 +70,13 @@ def empty_truth(n):
     return truth
 
 
+def check_limits(magnitude):
+    """The bright and the faint limit, as they are; a ValueError unless `magnitude` is such a pair."""
+    if np.shape(magnitude) != (2,) or not magnitude[0] <= magnitude[1]:
+        raise ValueError(f"magnitude must be (bright limit, faint limit), the smaller number first; got {magnitude!r}")
+    return magnitude
+
+
 def draw_galaxies(n, rng, kinds=KINDS, magnitude=(18.0, 23.0), upright=False):
     """Draw galaxies from a simple population: as many of each kind, as far as n allows, in random order.
 
@@ -106,9 +113,7 @@ def draw_galaxies(n, rng, kinds=KINDS, magnitude=(18.0, 23.0), upright=False):
         raise ValueError(f"kinds must be taken from {', '.join(KINDS)}; got {', '.join(map(repr, unknown)) or 'none'}")
     if n < 0:
         raise ValueError(f"n must not be negative, got {n}")
-    bright, faint = magnitude
-    if not bright <= faint:
-        raise ValueError(f"magnitude must be (bright limit, faint limit), the smaller number first; got {magnitude}")
+    bright, faint = check_limits(magnitude)
 
     truth = empty_truth(n)
     truth["kind"] = np.array(kinds)[rng.permutation(np.arange(n) % len(kinds))]

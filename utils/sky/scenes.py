@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.sky import profiles
-from utils.sky.galaxies import draw_galaxies, empty_truth
+from utils.sky.galaxies import check_limits, draw_galaxies, empty_truth
 from utils.sky.images import add_noise, render
 from utils.sky.surveys import colour_weight
 
@@ -135,9 +135,7 @@ def draw_field(size, survey, rng, magnitude=(18.0, 26.0)):
     >>> len(truth), bool(np.abs(truth["x_arcsec"]).max() < 0.168 * 64 + MARGIN)
     (16, True)
     """
-    bright, faint = magnitude
-    if not bright <= faint:
-        raise ValueError(f"magnitude must be (bright limit, faint limit), the smaller number first; got {magnitude}")
+    bright, faint = check_limits(magnitude)
     if size < 1:
         raise ValueError(f"size must be at least one pixel, got {size}")
     half = size * survey.pixel_scale / 2 + MARGIN
@@ -271,9 +269,8 @@ def _compose(number, truth, stamps, corners, survey, size, rng, threshold):
     for row, (here, _), shine in zip(objects, places, own, strict=True):
         shared = np.sum(shine * everything[here], dtype=float)
         row["blendedness"] = 1 - np.sum(shine * shine, dtype=float) / shared if shared > 0 else 0
-    i = np.argmin(np.abs(np.array(survey.wavelengths) - 770))
     with np.errstate(divide="ignore"):
-        objects["magnitude"] = survey.zero_point - 2.5 * np.log10(objects["flux"][:, i])
+        objects["magnitude"] = survey.zero_point - 2.5 * np.log10(objects["flux"][:, survey.nearest_band(770)])
     image = light.copy()
     if rng is not None:
         add_noise(image, survey, rng)

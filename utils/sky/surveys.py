@@ -47,6 +47,8 @@ class Survey:
     (('g', 'r', 'i'), 0.168)
     >>> hsc.flux(27.0)
     1.0
+    >>> hsc.bands[hsc.nearest_band(770)]
+    'i'
     """
 
     name: str
@@ -79,6 +81,10 @@ class Survey:
     def flux(self, magnitude):
         """Flux of an AB magnitude, in units of the zero point."""
         return 10 ** (-0.4 * (magnitude - self.zero_point))
+
+    def nearest_band(self, wavelength):
+        """Position of the band whose wavelength is nearest to this one [nm]: 620 for r, 770 for i."""
+        return int(np.argmin(np.abs(np.array(self.wavelengths) - wavelength)))
 
     @property
     def sky_noise(self):
