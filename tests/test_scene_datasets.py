@@ -297,9 +297,28 @@ def test_class_shares():
         ("fields", {"survey": "LSST"}, "survey must be one of SDSS"),
         ("fields", {"magnitude": (26, 18)}, "magnitude must be .bright limit, faint limit."),
         ("fields", {"threshold": 0}, "threshold must be a positive number of sky sigmas, got 0"),
+        ("fields", {"crowding": 0}, "crowding must be a whole number of at least 1, got 0"),
+        (
+            "fields",
+            {"crowding": 2, "crowded": 17},
+            "crowded must be a magnitude between the limits, 18",
+        ),
         ("fields", {"size": 4}, "size must be a whole number of at least 8, got 4"),
     ],
 )
 def test_mistakes_are_named(name, options, text):
     with pytest.raises(ValueError, match=text):
         datasets.load(name, **options)
+
+
+def test_crowded_fields_hold_several_times_as_many_bright_objects():
+    options = {"n_train": 40, "n_validation": 0, "n_test": 0, "size": 64, "seed": 3}
+    usual, dense = (datasets.load("fields", **options, crowding=crowding).train for crowding in (1, 6))
+    below, above = (
+        [((low < data.truth["magnitude"]) & (data.truth["magnitude"] < high)).sum() for data in (usual, dense)]
+        for low, high in ((18, 24), (24.2, 25.5))
+    )
+    assert 4 * below[0] < below[1] < 8 * below[0]
+    assert 0.7 * above[0] < above[1] < 1.3 * above[0]
+    for row in dense.truth[:50]:
+        assert (dense.segmentation[row["field"]] == row["label"]).sum() >= fields.LEAST

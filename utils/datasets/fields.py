@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils import sky
-from utils.datasets.splits import SPLITS, check_sigmas, check_simulated, stream
+from utils.datasets.splits import SPLITS, check_sigmas, check_simulated, check_whole, stream
 
 CLASSES = ("spheroid", "disc", "irregular", "point source", "background")
 LEAST = 5  # an object that owns fewer pixels is left out of the truth
@@ -12,9 +12,21 @@ TRUTH = np.dtype([*sky.OBJECTS.descr, ("radius_arcsec", "f4"), ("axis_ratio", "f
 
 
 def describe(
-    survey="HSC tile", n_train=400, n_validation=100, n_test=100, size=128, magnitude=None, threshold=1.5, seed=0
+    survey="HSC tile",
+    n_train=400,
+    n_validation=100,
+    n_test=100,
+    size=128,
+    magnitude=None,
+    crowding=1,
+    crowded=24.0,
+    threshold=1.5,
+    seed=0,
 ):
     """Simulated fields of stars and galaxies, in number, size and colour about as on the real sky.
+
+    Most objects of the sky are too faint to be worth a box. A detector that is to learn from few fields can have more
+    of the bright ones, with ``crowding``: of 128 pixels, a field of "HSC tile" has about 4 with i < 24.
 
     - ``images`` (n, size, size, bands), in units of the sky noise, bands from blue to red;
     - ``segmentation`` (n, size, size) int16: label of the object with most light in a pixel, 0 where no object's light
@@ -37,6 +49,10 @@ def describe(
         Side of a field [pixels].
     magnitude : (float, float), optional
         Bright and faint limit of the i magnitude. Default: 18 to 0.75 brighter than the survey's depth.
+    crowding : int
+        How many times as many objects as on the sky there are down to ``crowded``.
+    crowded : float
+        An i magnitude between the limits. Without effect where ``crowding`` is 1.
     threshold : float
         In units of the sky noise of the detection image, see ``sky.detection``.
     seed : int
@@ -44,17 +60,21 @@ def describe(
     check_simulated(survey, n_train, n_validation, n_test, size, seed)
     if magnitude is not None:
         sky.check_limits(magnitude)
+    check_whole("crowding", crowding, 1)
     check_sigmas("threshold", threshold)
     seen_by = sky.SURVEYS[survey]
     bright, faint = magnitude or _magnitudes(seen_by)
+    if crowding > 1 and not bright < crowded <= faint:
+        raise ValueError(f"crowded must be a magnitude between the limits, {bright} and {faint}, got {crowded!r}")
+    denser = f"{crowding} times as many down to {crowded:.1f}, " if crowding > 1 else ""
     return {
         "class_names": CLASSES,
         "bands": seen_by.bands,
         "survey": seen_by,
         "description": (
             f"Simulated fields of stars and galaxies as {survey} sees them ({', '.join(seen_by.bands)}; "
-            f'{seen_by.pixel_scale}" pixels), i magnitude {bright:.1f} to {faint:.1f}, the owner of every pixel known. '
-            "Pixels in units of the sky noise."
+            f'{seen_by.pixel_scale}" pixels), i magnitude {bright:.1f} to {faint:.1f}, {denser}the owner of '
+            "every pixel known. Pixels in units of the sky noise."
         ),
     }
 
@@ -64,9 +84,10 @@ def _magnitudes(survey):
     return 18.0, survey.depth[survey.nearest_band(770)] - 0.75
 
 
-def make(survey, n_train, n_validation, n_test, size, magnitude, threshold, seed):
+def make(survey, n_train, n_validation, n_test, size, magnitude, crowding, crowded, threshold, seed):
     seen_by = sky.SURVEYS[survey]
-    limits = tuple(magnitude or _magnitudes(seen_by))
+    bright, faint = magnitude or _magnitudes(seen_by)
+    limits = [(bright, faint)] + [(bright, crowded)] * (crowding - 1)
     arrays = {}
     for split, n in zip(SPLITS, (n_train, n_validation, n_test), strict=True):
         draw, noise = stream(seed, "fields", split).spawn(2)
@@ -74,7 +95,10 @@ def make(survey, n_train, n_validation, n_test, size, magnitude, threshold, seed
         segmentation = np.empty((n, size, size), np.int16)
         tables = [np.zeros(0, TRUTH)]
         for start in range(0, n, CHUNK):
-            there = [sky.draw_field(size, seen_by, draw, limits) for _ in range(start, min(start + CHUNK, n))]
+            there = [
+                np.concatenate([sky.draw_field(size, seen_by, draw, pair) for pair in limits])
+                for _ in range(start, min(start + CHUNK, n))
+            ]
             seen = sky.render_fields(there, seen_by, size, noise, threshold)
             for number, (truth, field) in enumerate(zip(there, seen, strict=True), start=start):
                 images[number] = field.image
