@@ -7,7 +7,8 @@ import pytest
 
 from utils.course.errors import CourseError
 from utils.course.layout import load_course
-from utils.course.readme import update_readme
+from utils.course.measure import load_claims
+from utils.course.readme import COMPARED, update_readme
 from utils.course.source import find_sources
 from utils.files import ROOT
 from utils.results import number
@@ -17,6 +18,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_tables_are_up_to_date():
     assert update_readme(load_course(ROOT), check=True), "run: python -m utils.course readme"
+
+
+def test_what_is_compared_is_claimed():
+    course = load_course(ROOT)
+    labs = {lab.number: lab for lab in find_sources(ROOT)}
+    for lab, compared in COMPARED.items():
+        claims = {claim for methods in compared.values() for claim in methods.values()}
+        assert claims <= load_claims(course, labs[lab]).keys(), lab
 
 
 def test_every_lab_has_its_row():

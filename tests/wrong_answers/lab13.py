@@ -110,6 +110,14 @@ def gives_nothing_for_two_empty_masks(predicted, true):
     return iou, 2 * iou / (1 + iou)
 
 
+@wrong("13.1", rejected_by=EMPTY)
+def lets_one_empty_mask_agree(predicted, true):
+    p, t = predicted > 0.5, true > 0.5
+    both, union = _counts(p, t)
+    iou = np.where(p.any(axis=(1, 2)) & t.any(axis=(1, 2)), both / np.maximum(union, 1), 1.0)
+    return iou, 2 * iou / (1 + iou)
+
+
 @wrong("13.1", rejected_by=ITSELF)
 def returns_lists(predicted, true):
     return [list(values) for values in _iou_and_dice(*_counts(predicted > 0.5, true > 0.5))]
@@ -176,6 +184,18 @@ def takes_the_logarithm_of_a_sigmoid(logits, target, weight=1.0):
 def clips_the_probability(logits, target, weight=1.0):
     p = ops.clip(ops.sigmoid(logits), 1e-7, 1 - 1e-7)
     return ops.mean(-weight * target * ops.log(p) - (1 - target) * ops.log(1 - p))
+
+
+@wrong("13.2", rejected_by=STABLE)
+def puts_a_small_number_into_the_logarithm(logits, target, weight=1.0):
+    p = ops.sigmoid(logits)
+    return ops.mean(-weight * target * ops.log(p + 1e-7) - (1 - target) * ops.log(1 - p + 1e-7))
+
+
+@wrong("13.2", rejected_by=PLAIN)
+def adds_up_the_masks(logits, target, weight=1.0):
+    cost = weight * target * ops.softplus(-logits) + (1 - target) * ops.softplus(logits)
+    return ops.mean(ops.sum(cost, axis=-1))
 
 
 @wrong("13.2", rejected_by=SLOPE)
@@ -415,6 +435,26 @@ def has_filters_of_its_own_unless_asked(block, input_shape, n_outputs, filters=(
     return _unet(block, input_shape, n_outputs, filters, skips)
 
 
+@wrong("13.4", rejected_by=LAST)
+def has_no_bias_at_last(block, input_shape, n_outputs, filters=(8, 16, 32), skips=True):
+    return _unet(block, input_shape, n_outputs, filters, skips, head=layers.Conv2D(n_outputs, 1, use_bias=False))
+
+
+@wrong("13.4", rejected_by=UP)
+def takes_back_the_first_skip_first(block, input_shape, n_outputs, filters=(8, 16, 32), skips=True):
+    x = inputs = keras.Input(tuple(input_shape))
+    kept = []
+    for n_filters in filters[:-1]:
+        x = block(x, n_filters)
+        kept.append(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = block(x, filters[-1])
+    for n_filters, skip in zip(filters[-2::-1], kept, strict=True):
+        x = layers.UpSampling2D(2)(x)
+        x = block(layers.Concatenate()([x, skip]) if skips else x, n_filters)
+    return keras.Model(inputs, layers.Conv2D(n_outputs, 1)(x))
+
+
 @wrong("13.4", rejected_by=WITHOUT)
 def always_has_skips(block, input_shape, n_outputs, filters=(8, 16, 32), skips=True):
     return _unet(block, input_shape, n_outputs, filters, skips, always=True)
@@ -554,7 +594,19 @@ def _indexes_with_a_tensor(logits, target, weights):
     return ops.mean(weights[np.argmax(target, axis=-1)] * cost) + _background(logits, target)
 
 
+def _softmax_twice(logits, target, weights):
+    cost = -ops.sum(target * ops.log_softmax(ops.softmax(logits, axis=-1), axis=-1), axis=-1)
+    return ops.mean(_pixel_weight(target, weights) * cost) + _background(logits, target)
+
+
+def _small_number_in_the_logarithm(logits, target, weights):
+    cost = -ops.sum(target * ops.log(ops.softmax(logits, axis=-1) + 1e-7), axis=-1)
+    return ops.mean(_pixel_weight(target, weights) * cost) + _background(logits, target)
+
+
 for _name, _rejected_by, _function in (
+    ("takes_the_softmax_twice", ALL_SHARES, _softmax_twice),
+    ("puts_a_small_number_into_the_logarithm", STABLE, _small_number_in_the_logarithm),
     ("indexes_with_a_tensor", EACH_SLOPE, _indexes_with_a_tensor),
     ("has_no_dice", DICE_ALONE, _without_dice),
     ("has_dice_of_all_classes", DICE_ALONE, _dice_of_all),
@@ -635,6 +687,11 @@ def ignores_the_largest_separation(magnitudes, radii, n, largest, rng):
 @wrong("13.6", rejected_by=SPREAD)
 def spreads_evenly_in_area(magnitudes, radii, n, largest, rng):
     return _pairs(magnitudes, radii, n, largest, rng, draw=lambda low, high: np.sqrt(rng.uniform(low**2, high**2)))
+
+
+@wrong("13.6", rejected_by=SPREAD)
+def begins_at_the_sum_of_both_radii(magnitudes, radii, n, largest, rng):
+    return _pairs(magnitudes, radii, n, largest, rng, low=lambda a, b: a + b)
 
 
 @wrong("13.6", rejected_by=SPREAD)
@@ -1063,7 +1120,20 @@ def _last_one_wins(predict, image, size, step, margin):
     return whole
 
 
+def _divides_by_the_number_of_tiles(predict, image, size, step, margin):
+    weight, total, count = _window(size, margin)[..., None], 0, 0
+    for row in _starts(image.shape[0], size, step):
+        for column in _starts(image.shape[1], size, step):
+            here = slice(row, row + size), slice(column, column + size)
+            predicted = np.asarray(predict(image[here][None])[0])
+            whole = np.zeros((2, *image.shape[:2], predicted.shape[-1]))
+            whole[0][here], whole[1][here] = weight * predicted, 1
+            total, count = total + whole[0], count + whole[1]
+    return total / count
+
+
 for _name, _rejected_by, _function in (
+    ("divides_by_the_number_of_tiles", IDENTITY, _divides_by_the_number_of_tiles),
     ("adds_up_the_tiles", IDENTITY, _adds_up),
     ("does_not_divide_by_the_weights", IDENTITY, _does_not_divide),
     ("keeps_sums_like_the_image", IDENTITY, _sums_like_the_image),

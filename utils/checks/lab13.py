@@ -22,14 +22,18 @@ CLAIMS = {
     "photutils_iou": Claim("The same IoU for photutils", None, SHARE),
     "watershed_iou": Claim("The same IoU for a plain watershed", None, SHARE),
     "flux_error": Claim("Mean relative error of the U-Net's fluxes of blended galaxies", None, POSITIVE),
+    "sep_flux_error": Claim("The same for SEP; a galaxy that was not found has an error of 1", None, POSITIVE),
+    "photutils_flux_error": Claim("The same for photutils", None, POSITIVE),
     "flux_ratio": Claim(
-        "The same, over that of SEP (SExtractor's method), for which a galaxy not found has an error of 1",
+        "The U-Net's flux error over that of SEP (SExtractor's method), for which a galaxy not found has an error of 1",
         "<= 0.333",
         POSITIVE,
     ),
-    "flux_ratio_photutils": Claim("The same, over that of photutils", None, POSITIVE),
+    "flux_ratio_photutils": Claim("The U-Net's flux error over that of photutils", None, POSITIVE),
     "sep_finds_both": Claim("Share of the blends in which SEP finds both galaxies", None, SHARE),
-    "star_recall_gain": Claim("How much more star pixels a weighted cross-entropy finds than a plain one", ">= 0.1"),
+    "star_recall_gain": Claim(
+        "How much more star pixels a weighted cross-entropy finds than a plain one", ">= 0.1", (-1.0, 1.0)
+    ),
     "source_iou": Claim("IoU of source against sky on simulated fields, network", ">= 0.8", SHARE),
     "threshold_iou": Claim("The same for the best threshold", None, SHARE),
     "seam": Claim("Largest difference between tiles that overlap and one pass", "<= 0.0001", POSITIVE),
@@ -138,6 +142,9 @@ class Overlap(Exercise):
                 "OR already, from which nothing is to be taken away).": published,
                 "This uses the values as they are: first decide which pixels are in the mask, > 0.5.": soft,
                 "Two empty masks agree wholly: that counts as 1.": np.where(_count(a | b) > 0, iou, 0),
+                "Only two empty masks agree wholly; where one alone is empty, the IoU is 0.": np.where(
+                    (_count(a) > 0) & (_count(b) > 0), iou, 1
+                ),
             }
             mistakes = {text: value for text, value in mistakes.items() if not np.array_equal(value, iou)}
             if np.shape(got[0]) == iou.shape and np.isnan(np.asarray(got[0], float)).any():
@@ -263,6 +270,12 @@ class CrossEntropy(Exercise):
                 "This is the sum over the pixels: take the mean.": pixels.sum(),
                 "This is the sum over the pixels of an image: take the mean over all.": pixels.sum() / len(z),
                 "One value for each image: take the mean over all pixels of the batch.": pixels.mean(axis=(1, 2, 3)),
+                "The masks were added up: take the mean over them, too.": pixels.sum(axis=-1).mean(),
+                "A small number was put into the logarithm: a network that is sure and wrong pays too little. Use "
+                "softplus of the logits.": (
+                    -weight * t * np.log(p.astype("float32") + np.float32(1e-7))
+                    - (1 - t) * np.log(1 - p.astype("float32") + np.float32(1e-7))
+                ).mean(),
                 "Logits and target were exchanged.": (
                     weight * z * np.logaddexp(0, -t) + (1 - z) * np.logaddexp(0, t)
                 ).mean(),
@@ -648,7 +661,9 @@ class UNet(Exercise):
                 "There is no block at the bottom.": [*down[:-1], *down[-2::-1]],
             }
             mistakes = {key: value for key, value in mistakes.items() if value != want}
-            _expect_list(observed[name]["filters"], want, f"{name}, filters of the blocks", mistakes)
+            expect.equal(
+                list(observed[name]["filters"]), list(want), f"{name}, filters of the blocks", mistakes=mistakes
+            )
 
     @subtest("the way down: a maximum over 2 × 2 pixels between two blocks")
     def down(self, cases, observed):
@@ -733,7 +748,16 @@ class UNet(Exercise):
             got = observed[name]
             want_shape = (*case["images"].shape[:3], case["n_outputs"])
             expect.shape(got["outputs"], want_shape, f"{name}, outputs")
-            kernel, bias = got["last"]
+            weights = got["last"]
+            if len(weights) == 1 and np.ndim(weights[0]) == 4:
+                raise expect.NotYet(
+                    f"{name}: the last convolution has no bias: leave use_bias as it is, Conv2D(n_outputs, 1)."
+                )
+            if len(weights) != 2 or np.ndim(weights[0]) != 4:
+                raise expect.NotYet(
+                    f"{name}: the last layer with weights should be a convolution: Conv2D(n_outputs, 1)."
+                )
+            kernel, bias = weights
             expect.shape(
                 kernel,
                 (1, 1, case["filters"][0], case["n_outputs"]),
@@ -779,7 +803,15 @@ def _look_at_unet(answer, case):
     images = case["images"]
     shape = (None, None, images.shape[-1]) if case["free"] else images.shape[1:]
     options = {} if case["default"] else {"filters": tuple(case["filters"]), "skips": case["skips"]}
-    model = answer(block, shape, case["n_outputs"], **options)
+    try:
+        model = answer(block, shape, case["n_outputs"], **options)
+    except ValueError as error:
+        if "Concatenate" not in str(error):
+            raise
+        raise ValueError(
+            "tensors of different height and width cannot be put beside each other. Is x enlarged before, and does "
+            f"what was kept last come back first? Keras says: {' '.join(str(error).split())[:160]}"
+        ) from None
     if model is None:
         raise TypeError("the function returned None: does it end with `return keras.Model(inputs, outputs)`?")
     if not isinstance(model, keras.Model):
@@ -793,10 +825,6 @@ def _look_at_unet(answer, case):
     probe = keras.Model(model.inputs, [*entering, *leaving, model.outputs[0]])
     *tensors, outputs = (keras.ops.convert_to_numpy(tensor) for tensor in probe(images, training=False))
     weights = [layer for layer in model.layers if layer.weights][-1].get_weights()
-    if len(weights) == 1 and np.ndim(weights[0]) == 4:
-        raise TypeError("the last convolution has no bias: leave use_bias as it is, Conv2D(n_outputs, 1)")
-    if len(weights) != 2 or np.ndim(weights[0]) != 4:
-        raise TypeError("the last layer with weights should be a convolution: Conv2D(n_outputs, 1)")
     n = len(filters)
     return {
         "filters": filters,
@@ -810,10 +838,6 @@ def _look_at_unet(answer, case):
 def _expect_blocks(tensors, case, name):
     want = 2 * len(case["filters"]) - 1
     expect.equal(len(tensors), want, f"{name}, number of blocks")
-
-
-def _expect_list(got, want, what, mistakes):
-    expect.equal(list(got), list(want), what, mistakes=mistakes)
 
 
 # --- 13.5 -------------------------------------------------------------------------------------------------------------
@@ -975,7 +999,18 @@ class SoftClasses(Exercise):
         want = (heavy * cost).mean() + background
         hard = -np.take_along_axis(logs, dominant[..., None], axis=-1)[..., 0]
         sigmoid = scipy.special.expit(z[..., -1])
+        float_p = p.astype("float32")
         mistakes = {
+            "A small number was put into the logarithm, or the probabilities were clipped: use log_softmax.": (
+                -heavy * (t * np.log(float_p + np.float32(1e-7))).sum(axis=-1)
+            ).mean()
+            + background,
+            "A softmax was applied before: log_softmax takes the logits themselves.": (
+                -heavy * (t * scipy.special.log_softmax(p, axis=-1)).sum(axis=-1)
+            ).mean()
+            + background,
+            "The target of Dice was rounded: it is a share, too.": (heavy * cost).mean()
+            + dice(p[..., -1], (t[..., -1] > 0.5) * 1.0),
             "The Dice loss of the background is missing.": (heavy * cost).mean(),
             "Dice is not smoothed here: leave the `smooth` of dice_loss at 1.": (heavy * cost).mean()
             + dice(p[..., -1], t[..., -1], smooth=0),
@@ -1178,6 +1213,15 @@ class Pairs(Exercise):
         pairs, _, separation = self._drawn(cases, observed, "many")
         low, high = self._limits(cases["many"], pairs)
         fraction = ((separation - low) / np.maximum(high - low, 1e-9))[high - low > 1e-3]
+        radii = cases["many"]["radii"][pairs]
+        for narrow, text in (
+            (
+                separation >= radii.sum(axis=1) * 0.999,
+                "are all at least the sum of both radii: begin at the larger one",
+            ),
+            (separation <= 2 * radii.min(axis=1) * 1.001, "end at twice the smaller radius: four times"),
+        ):
+            expect.true(not narrow.all(), f"many: the separations {text}.")
         expect.true(
             scipy.stats.kstest(fraction, "uniform").pvalue > 1e-6,
             "many: the separations are not spread evenly between the limits, from the larger radius to the smaller of "
@@ -1695,8 +1739,13 @@ class Tiles(Exercise):
         last = np.zeros(want.shape[:2], bool)
         last[range(0, want.shape[0] - size + 1, step)[-1] + size :] = True
         last[:, range(0, want.shape[1] - size + 1, step)[-1] + size :] = True
+        weights = _sum_of_weights(cases[name], want.shape)
         mistakes = {
             "Predictions of several tiles were added up: divide by the sum of the weights.": want * count[..., None],
+            "Weighted predictions were added up: divide by the sum of the weights.": want * weights,
+            "The weighted sum was divided by the number of tiles: divide by the sum of their weights.": want
+            * weights
+            / count[..., None],
             "The last rows or columns are 0: the last tiles have to end where the image ends.": np.where(
                 last[..., None], 0, want
             )
@@ -1734,6 +1783,9 @@ class Tiles(Exercise):
             want = _neighbours(case["image"][None], case["margin"])[0]
             mistakes = {
                 "All pixels of a tile count alike here: weight them by the window.": _blended(case, None),
+                "The last tile that was put down counts alone: add up, and divide by the sum of the weights.": _pasted(
+                    case
+                ),
                 "The margin did not reach the window.": _blended(case, 0),
             }
             self._compare(cases, observed, name, want, mistakes)
@@ -1763,6 +1815,28 @@ def _neighbours(tiles, radius):
     """Mean over (2 radius + 1)² pixels, zeros around: what a convolution with "same" padding does."""
     side = 2 * radius + 1
     return scipy.ndimage.uniform_filter(np.asarray(tiles, float), (0, side, side, 0), mode="constant")
+
+
+def _sum_of_weights(case, shape):
+    """How much all tiles together weigh in each pixel: (height, width, 1)."""
+    size = case["size"]
+    distance = scipy.ndimage.distance_transform_edt(np.pad(np.ones(size), 1))[1:-1]
+    ramp, weights = np.maximum(distance - case["margin"], 1e-6), np.zeros((*shape[:2], 1))
+    for row in _starts(shape[0], size, case["step"]):
+        for column in _starts(shape[1], size, case["step"]):
+            weights[row : row + size, column : column + size, 0] += np.outer(ramp, ramp)
+    return weights
+
+
+def _pasted(case):
+    """What comes out if each tile overwrites the ones before."""
+    image, size = case["image"], case["size"]
+    pasted = np.zeros(image.shape)
+    for row in _starts(image.shape[0], size, case["step"]):
+        for column in _starts(image.shape[1], size, case["step"]):
+            here = slice(row, row + size), slice(column, column + size)
+            pasted[here] = _neighbours(image[here][None], case["margin"])[0]
+    return pasted
 
 
 def _blended(case, margin):

@@ -11,6 +11,25 @@ from utils.files import write_text
 from utils.lab import read_header
 from utils.results import number
 
+# What a lab compares with the programs that astronomers use: lab -> what was measured -> column -> claim.
+COMPARED = {
+    "13": {
+        "IoU of the masks of two galaxies that overlap": {
+            "Network": "unet_iou",
+            "SEP": "sep_iou",
+            "photutils": "photutils_iou",
+            "Watershed": "watershed_iou",
+        },
+        "Mean relative error of their fluxes": {
+            "Network": "flux_error",
+            "SEP": "sep_flux_error",
+            "photutils": "photutils_flux_error",
+        },
+        "Real sky: completeness to magnitude 24": {"Network": "tile_completeness", "SEP": "sep_tile_completeness"},
+        "Real sky: purity": {"Network": "tile_purity", "SEP": "sep_tile_purity"},
+    },
+}
+
 _MARKED = r"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)"
 
 
@@ -26,7 +45,7 @@ def update_readme(course, check=False):
     path = course.root / "README.md"
     before = path.read_text(encoding="utf-8")
     after = before
-    for name, make in {"labs": labs_table, "results": results_table}.items():
+    for name, make in {"labs": labs_table, "comparison": comparison_table, "results": results_table}.items():
         pattern = re.compile(_MARKED.format(name=name), re.DOTALL)
         if len(pattern.findall(after)) != 1:
             raise CourseError(f"README.md: wanted one pair of marks `<!-- {name}: … -->` and `<!-- end of {name} -->`")
@@ -60,10 +79,24 @@ def results_table(course):
         for name in load_claims(course, lab):
             if name in entries:
                 entry = entries[name]
-                measured = (
-                    f"{number(entry['mean'])} ± {number(entry['std'])}" if entry["std"] else number(entry["mean"])
-                )
                 band = " to ".join(number(value) for value in entry["band"]) if entry["std"] else "–"
                 holds = "–" if entry["target"] is None else "✔" if entry["holds"] else "✘"
-                rows.append([lab.number, entry["statement"], entry["target"] or "–", measured, band, holds])
+                rows.append([lab.number, entry["statement"], entry["target"] or "–", _measured(entry), band, holds])
     return table(["Lab", "Claim", "Target", "Measured", "Band for one seed", "Holds"], rows)
+
+
+def comparison_table(course):
+    """What was measured on the same images for a network and for the programs that astronomers use."""
+    expected, rows = read_expected(course.root / "data" / "expected.json"), []
+    methods = ["Network", "SEP", "photutils", "Watershed"]
+    for lab, compared in COMPARED.items():
+        entries = expected.get(lab, {})
+        for what, claims in compared.items():
+            found = (entries.get(claims.get(method)) for method in methods)
+            rows.append([lab, what, *("–" if entry is None else _measured(entry) for entry in found)])
+    return table(["Lab", "On the same images", *methods], rows, right=methods)
+
+
+def _measured(entry):
+    """Mean and spread, where there is one, over the seeds."""
+    return f"{number(entry['mean'])} ± {number(entry['std'])}" if entry["std"] else number(entry["mean"])
