@@ -62,6 +62,45 @@ def gallery(images, titles=None, columns=8, size=1.3, suptitle=None):
         figure.suptitle(suptitle)
 
 
+def boxed(image, boxes, classes=None, names=None, axis=None, texts=None, style="-", colours=COLOURS):
+    """Draw a picture with boxes around objects, in a colour for each class.
+
+    Parameters
+    ----------
+    image : (height, width) or (height, width, 3) array
+    boxes : (n, 4) array_like
+        x0, y0, x1, y1 [pixels], the edges of boxes: see ``utils.boxes``.
+    classes : (n,) array_like of int, optional
+    names : sequence of str, optional
+        Of the classes, for a legend.
+    axis : matplotlib.axes.Axes, optional
+        Where to draw; where it has a picture already, boxes are added to it.
+    texts : sequence of str, optional
+        One for each box.
+    style : str
+        Of the lines.
+    colours : sequence of str
+        One for each class.
+    """
+    axis = axis or plt.subplots(figsize=(5, 5))[1]
+    if not axis.images:
+        axis.imshow(image, origin="upper", interpolation="nearest", cmap="gray")
+        axis.set(xticks=[], yticks=[])
+    boxes = np.asarray(boxes, float).reshape(-1, 4)
+    classes = np.zeros(len(boxes), int) if classes is None else np.asarray(classes)
+    for number, ((x0, y0, x1, y1), of_class) in enumerate(zip(boxes - 0.5, classes, strict=True)):
+        colour = colours[of_class % len(colours)]
+        axis.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], style, color=colour, linewidth=1.2)
+        if texts is not None:
+            axis.text(x0, y0, texts[number], color=colour, fontsize="x-small", va="bottom")
+    rows, columns = np.shape(image)[:2]
+    axis.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
+    if names is not None:
+        handles = [axis.plot([], [], style, color=colour)[0] for colour, _ in zip(colours, names, strict=False)]
+        legend = axis.legend(handles, names, loc="lower right", fontsize="small", labelcolor="linecolor", frameon=True)
+        legend.get_frame().set(facecolor="black", edgecolor="none", alpha=0.7)
+
+
 def learning_curves(histories):
     """Loss and accuracy against the epoch, training dashed and validation solid.
 

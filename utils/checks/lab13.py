@@ -12,6 +12,7 @@ import sklearn.metrics
 import sklearn.utils
 
 from utils.checks import Exercise, expect, run, subtest
+from utils.compiled import compiled
 from utils.gradients import input_gradient
 from utils.results import POSITIVE, SHARE, Claim
 
@@ -354,19 +355,8 @@ class CrossEntropy(Exercise):
 
 def _in_training(loss, outputs, target):
     """What a loss says when Keras compiles it, as it does in a training, where tensors have no values yet."""
-    tensors = [keras.ops.convert_to_tensor(values) for values in (target, outputs)]
     try:
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            kinds = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
-            value = tf.function(loss, autograph=False).get_concrete_function(*kinds)(*tensors)
-        elif keras.backend.backend() == "jax":
-            import jax
-
-            value = jax.jit(loss)(*tensors)
-        else:
-            value = loss(*tensors)
+        value = compiled(loss, target, outputs)
         return float(np.mean(keras.ops.convert_to_numpy(value)))
     except Exception as error:  # whatever it is, there was none outside of a training
         if isinstance(error, NotImplementedError) and str(error).startswith("Exercise "):

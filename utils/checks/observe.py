@@ -14,6 +14,7 @@ import contextlib
 import copy
 import io
 import linecache
+import re
 import sys
 import sysconfig
 import types
@@ -25,6 +26,9 @@ import numpy as np
 NOT_ATTEMPTED = "not attempted"
 LARGEST = 200_000_000  # bytes of one returned array
 OURS = str(Path(__file__).resolve().parents[1])
+_OF_TENSORFLOW = re.compile(
+    r"\{\{function_node [^}]*\}\} ?| ?\[Op:\w+\]( name:\s?\S*)?"
+)  # its inner names, of no use to a student
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
@@ -134,7 +138,7 @@ def _describe(error):
     """The exception in words, with the line of the student's own code that it came from."""
     name = type(error).__name__
     try:
-        text = " ".join(str(error).split())
+        text = _OF_TENSORFLOW.sub("", " ".join(str(error).split()))
     except Exception:
         text = "(an exception without a readable text)"
     if isinstance(error, RecursionError):

@@ -28,6 +28,10 @@ COMPARED = {
         "Real sky: completeness to magnitude 24": {"Network": "tile_completeness", "SEP": "sep_tile_completeness"},
         "Real sky: purity": {"Network": "tile_purity", "SEP": "sep_tile_purity"},
     },
+    "16": {
+        "Real sky: recall to magnitude 23.5": {"Network": "tile_recall_before", "SEP": "sep_recall"},
+        "Real sky: precision": {"Network": "tile_precision_before", "SEP": "sep_precision"},
+    },
 }
 
 _MARKED = r"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)"
