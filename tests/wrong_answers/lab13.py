@@ -341,9 +341,11 @@ def _unet(
     head=None,
     first=False,
     always=False,
+    enlarge=None,
+    order=-1,
 ):
     """A U-Net with one thing wrong, or nothing."""
-    pool = pool or layers.MaxPooling2D(2)
+    pool, enlarge = pool or layers.MaxPooling2D(2), enlarge or layers.UpSampling2D(2)
     join = join or (lambda x, skip: layers.Concatenate()([x, skip]))
     x = inputs = keras.Input(tuple(input_shape))
     kept = []
@@ -354,8 +356,8 @@ def _unet(
         x = pool(x)
     if bottom:
         x = block(x, filters[-1])
-    for n_filters, skip in zip(up_filters or filters[-2::-1], kept[::-1], strict=True):
-        x = layers.UpSampling2D(2)(x)
+    for n_filters, skip in zip(up_filters or filters[-2::-1], kept[::order], strict=True):
+        x = enlarge(x)
         if skips or always:
             x = join(x, skip)
         x = block(x, n_filters)
@@ -412,17 +414,8 @@ def never_has_skips(block, input_shape, n_outputs, filters=(8, 16, 32), skips=Tr
 
 @wrong("13.4", rejected_by=UP)
 def smooths_when_enlarging(block, input_shape, n_outputs, filters=(8, 16, 32), skips=True):
-    x = inputs = keras.Input(tuple(input_shape))
-    kept = []
-    for n_filters in filters[:-1]:
-        x = block(x, n_filters)
-        kept.append(x)
-        x = layers.MaxPooling2D(2)(x)
-    x = block(x, filters[-1])
-    for n_filters, skip in zip(filters[-2::-1], kept[::-1], strict=True):
-        x = layers.UpSampling2D(2, interpolation="bilinear")(x)
-        x = block(layers.Concatenate()([x, skip]) if skips else x, n_filters)
-    return keras.Model(inputs, layers.Conv2D(n_outputs, 1)(x))
+    smooth = layers.UpSampling2D(2, interpolation="bilinear")
+    return _unet(block, input_shape, n_outputs, filters, skips, enlarge=smooth)
 
 
 @wrong("13.4", rejected_by=UP)
@@ -442,17 +435,7 @@ def has_no_bias_at_last(block, input_shape, n_outputs, filters=(8, 16, 32), skip
 
 @wrong("13.4", rejected_by=UP)
 def takes_back_the_first_skip_first(block, input_shape, n_outputs, filters=(8, 16, 32), skips=True):
-    x = inputs = keras.Input(tuple(input_shape))
-    kept = []
-    for n_filters in filters[:-1]:
-        x = block(x, n_filters)
-        kept.append(x)
-        x = layers.MaxPooling2D(2)(x)
-    x = block(x, filters[-1])
-    for n_filters, skip in zip(filters[-2::-1], kept, strict=True):
-        x = layers.UpSampling2D(2)(x)
-        x = block(layers.Concatenate()([x, skip]) if skips else x, n_filters)
-    return keras.Model(inputs, layers.Conv2D(n_outputs, 1)(x))
+    return _unet(block, input_shape, n_outputs, filters, skips, order=1)
 
 
 @wrong("13.4", rejected_by=WITHOUT)

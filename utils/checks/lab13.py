@@ -12,8 +12,7 @@ import sklearn.metrics
 import sklearn.utils
 
 from utils.checks import Exercise, expect, run, subtest
-from utils.compiled import compiled
-from utils.gradients import input_gradient
+from utils.losses import compiled, slope_of
 from utils.results import POSITIVE, SHARE, Claim
 
 CLAIMS = {
@@ -238,10 +237,11 @@ class CrossEntropy(Exercise):
     def observe(self, answer, cases):
         observed = {name: run(answer, **case) for name, case in cases.items()}
         for name in ("weight 5", "sure and wrong"):
-            observed[f"slope, {name}"] = run(_slope, answer, cases[name])
+            rest = {key: value for key, value in cases[name].items() if key != "logits"}
+            observed[f"slope, {name}"] = run(slope_of, lambda z, rest=rest: answer(z, **rest), cases[name]["logits"])
         case = cases["weight 5"]
         observed["weight 5, in a training"] = run(
-            _in_training, lambda t, z: answer(z, t, weight=case["weight"]), case["logits"], case["target"]
+            _in_training, lambda t, z: answer(z, t, weight=case["weight"]), case["target"], case["logits"]
         )
         return observed
 
@@ -353,39 +353,9 @@ class CrossEntropy(Exercise):
         )
 
 
-def _in_training(loss, outputs, target):
-    """What a loss says when Keras compiles it, as it does in a training, where tensors have no values yet."""
-    try:
-        value = compiled(loss, target, outputs)
-        return float(np.mean(keras.ops.convert_to_numpy(value)))
-    except Exception as error:  # whatever it is, there was none outside of a training
-        if isinstance(error, NotImplementedError) and str(error).startswith("Exercise "):
-            raise
-        text = " ".join(str(error).split())[:120]
-        raise TypeError(
-            "works on arrays, but not in a training: there Keras compiles the loss, and tensors have no values yet. "
-            "No loop over the images, no NumPy on tensors, no tensor as a position in an array (ops.take does that): "
-            f"keras.ops alone, on the whole batch. Keras says: {type(error).__name__}: {text}"
-        ) from None
-
-
-def _slope(answer, case):
-    """Gradient of the answer, a loss, with respect to its logits."""
-    rest = {key: value for key, value in case.items() if key != "logits"}
-    answer(case["logits"], **rest)  # what fails without a slope, too, says so in its own words
-    try:
-        return _numbers(input_gradient(lambda z: answer(z, **rest), case["logits"]))
-    except (AttributeError, ValueError, TypeError, NotImplementedError) as error:
-        if isinstance(error, NotImplementedError) and str(error).startswith("Exercise "):
-            raise
-        raise TypeError("the loss has no slope: compute with keras.ops, not with NumPy, and round nothing") from None
-
-
-def _numbers(slope):
-    """The slope; where there is none, Keras gives no numbers."""
-    if np.asarray(slope).dtype.kind != "f":
-        raise TypeError("no slope")
-    return slope
+def _in_training(loss, *arrays):
+    """What a loss says when Keras compiles it, as a number."""
+    return float(np.mean(keras.ops.convert_to_numpy(compiled(loss, *arrays))))
 
 
 # --- 13.3 -------------------------------------------------------------------------------------------------------------
@@ -441,9 +411,9 @@ class DiceLoss(Exercise):
         for name, piece in (("batch, first", slice(0, 1)), ("batch, second", slice(1, 2))):
             observed[name] = run(answer, **{key: value[piece] for key, value in whole.items()})
         case = cases["slope"]
-        observed["slope"] = run(_slope_of_probability, answer, case)
+        observed["slope"] = run(slope_of, lambda p: answer(p, case["target"]), case["probability"])
         observed["batch, in a training"] = run(
-            _in_training, lambda t, p: answer(p, t), whole["probability"], whole["target"]
+            _in_training, lambda t, p: answer(p, t), whole["target"], whole["probability"]
         )
         return observed
 
@@ -569,16 +539,6 @@ class DiceLoss(Exercise):
         mistakes = {"The slope is zero: was a probability rounded?": np.zeros(p.shape)}
         expect.close(observed["slope"], want, "slope with respect to the probabilities", rtol=1e-3, mistakes=mistakes)
         expect.close(observed["batch, in a training"], observed["batch"], "batch, in a training", rtol=1e-4, atol=1e-6)
-
-
-def _slope_of_probability(answer, case):
-    answer(case["probability"], case["target"])
-    try:
-        return _numbers(input_gradient(lambda p: answer(p, case["target"]), case["probability"]))
-    except (AttributeError, ValueError, TypeError, NotImplementedError) as error:
-        if isinstance(error, NotImplementedError) and str(error).startswith("Exercise "):
-            raise
-        raise TypeError("the loss has no slope: compute with keras.ops, not with NumPy, and round nothing") from None
 
 
 # --- 13.4 -------------------------------------------------------------------------------------------------------------
@@ -897,9 +857,9 @@ class SoftClasses(Exercise):
             name: run(class_weights if "logits" not in case else class_loss, **case) for name, case in cases.items()
         }
         case = cases["weights"]
-        observed["slope"] = run(_slope, class_loss, case)
+        observed["slope"] = run(slope_of, lambda z: class_loss(z, case["target"], case["weights"]), case["logits"])
         observed["in a training"] = run(
-            _in_training, lambda t, z: class_loss(z, t, case["weights"]), case["logits"], case["target"]
+            _in_training, lambda t, z: class_loss(z, t, case["weights"]), case["target"], case["logits"]
         )
         return observed
 

@@ -7,8 +7,7 @@ from keras import ops
 
 from utils import boxes
 from utils.checks import Exercise, expect, run, subtest
-from utils.compiled import compiled
-from utils.gradients import input_gradient
+from utils.losses import compiled, slope_of
 from utils.results import SHARE, Claim
 
 CLAIMS = {
@@ -741,17 +740,17 @@ class Loss(Exercise):
             def loss(prediction, target=target, n_boxes=n_boxes, **options):
                 return yolo_loss(ops.convert_to_tensor(target), ops.convert_to_tensor(prediction), n_boxes, **options)
 
-            def slope(prediction, terms=terms):
-                return _slope(lambda p: ops.sum(terms(p)[2]), prediction)
+            def slope_of_confidence(prediction, terms=terms):
+                return slope_of(lambda p: ops.sum(terms(p)[2]), prediction)
 
             def slope_of_loss(prediction, loss=loss):
-                return _slope(lambda p: ops.sum(loss(p)), prediction)
+                return slope_of(lambda p: ops.sum(loss(p)), prediction)
 
             prediction = case["prediction"]
             observed[name] = run(terms, prediction)
             if name in ("two boxes", "three boxes"):
                 observed[f"{name}, without roots"] = run(lambda p, terms=terms: terms(p, roots=False), prediction)
-                observed[f"{name}, slope of the confidence"] = run(slope, prediction)
+                observed[f"{name}, slope of the confidence"] = run(slope_of_confidence, prediction)
             if name == "two boxes":
 
                 def compiled_loss(prediction, target, n_boxes=n_boxes):
@@ -1707,29 +1706,9 @@ def _apart(mistakes, most=3):
 
 
 def _compiled(function, *arrays):
-    """What the function gives in a training; a sentence of what went wrong, where it works outside of one."""
+    """What the function gives in a training."""
     function(*(ops.convert_to_tensor(array) for array in arrays))  # what fails here, too, says so in its own words
-    try:
-        return compiled(function, *arrays)
-    except Exception as error:
-        text = " ".join(str(error).split())[:120]
-        raise TypeError(
-            "works on tensors at hand, but not in a training: there Keras compiles the loss, and tensors have a shape "
-            "and no values yet. No NumPy on tensors, no loop over cells, no `if`, `len` or `float` of a tensor: "
-            f"keras.ops alone. Keras says: {type(error).__name__}: {text}"
-        ) from None
-
-
-def _slope(function, prediction):
-    """Gradient of one number with respect to the prediction."""
-    function(ops.convert_to_tensor(prediction))  # what fails without a slope, too, says so in its own words
-    try:
-        found = np.asarray(input_gradient(function, prediction))
-    except (AttributeError, TypeError, ValueError):
-        found = None
-    if found is None or found.dtype.kind != "f":
-        raise TypeError("the loss has no slope, so nothing could be learnt: compute with keras.ops, not with NumPy")
-    return found
+    return compiled(function, *arrays)
 
 
 def _expect_type(got, name):
